@@ -1,0 +1,43 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup fmt check test steps lint unit docs llama sim
+
+# llama.cpp takes a C++ compiler and minutes; all but the `llama` step is checked without it.
+LEAN := --workspace --no-default-features --features simulation/conformance
+# The packages that hold llama.cpp.
+HEAVY := --package driver-llama
+# What `make test` does after `setup`, in order; .ci/run times each.
+STEPS := lint unit docs llama sim
+
+help: ## Say what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: ## Install what a fresh Debian machine lacks
+	@.ci/setup
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+check: lint unit ## Formatting, lints, the project's own checks, all tests that need no llama.cpp
+
+test: setup $(STEPS) ## Everything that must pass unattended
+
+steps:
+	@echo $(STEPS)
+
+lint:
+	cargo fmt --all --check && cargo clippy --locked $(LEAN) --all-targets -- -D warnings && cargo run --locked -q -p xtask -- all
+
+unit:
+	.ci/tests $(LEAN)
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(LEAN) --no-deps
+
+llama:
+	cargo clippy --locked $(HEAVY) --all-targets -- -D warnings && .ci/tests $(HEAVY)
+
+sim: ## The simulated mesh: an answer survives its server, and a seed runs the same twice
+	run() { cargo run --locked -q -p mesh-sim -- run --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")

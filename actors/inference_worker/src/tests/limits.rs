@@ -1,0 +1,117 @@
+//! Slots, queue, shares, fairness: refused at once or served in turn.
+
+use super::*;
+use crate::queue::Queue;
+
+#[test]
+fn a_job_beyond_slots_and_queue_is_busy_at_once() {
+    let mut bench = Bench::ready(1, 2, 9);
+    for n in 1..=3 {
+        bench.job(id('a', n, 1), stream(n));
+    }
+    check(bench.job(id('b', 4, 1), stream(4)), &["busy s4 3000"]);
+}
+
+#[test]
+fn a_worker_without_a_queue_still_fills_its_slots() {
+    let mut bench = Bench::ready(2, 0, 9);
+    check(bench.job(id('a', 1, 1), stream(1)), &["begin a1.1"]);
+    check(bench.job(id('a', 2, 1), stream(2)), &["begin a2.1"]);
+    check(bench.job(id('a', 3, 1), stream(3)), &["busy s3 1000"]);
+}
+
+#[test]
+fn one_origin_has_its_share_and_no_more() {
+    let mut bench = Bench::ready(1, 8, 2);
+    bench.job(id('a', 1, 1), stream(1));
+    bench.job(id('a', 2, 1), stream(2));
+    check(bench.job(id('a', 3, 1), stream(3)), &["busy s3 2000"]);
+    check(bench.job(id('b', 1, 1), stream(4)), &[]);
+    bench.tell(Input::Cancel {
+        sink: stream(2),
+        attempt: 1,
+    });
+    check(bench.job(id('a', 3, 1), stream(3)), &[]);
+}
+
+#[test]
+fn a_newer_try_at_its_own_sink_is_not_kept_out_by_the_try_that_it_replaces() {
+    let mut bench = Bench::ready(1, 0, 1);
+    bench.job(id('a', 1, 1), proxy(1));
+    check(
+        bench.job(id('a', 1, 2), proxy(1)),
+        &["end a1.1", "begin a1.2"],
+    );
+}
+
+#[test]
+fn origins_take_turns_whatever_each_of_them_queued() {
+    let mut bench = Bench::ready(1, 9, 9);
+    bench.job(id('x', 1, 1), stream(100));
+    let order = [('a', 1), ('a', 2), ('a', 3), ('b', 4), ('c', 5), ('b', 6)];
+    for (origin, n) in order {
+        bench.job(id(origin, n, 1), stream(n));
+    }
+    let mut begun = Vec::new();
+    let mut sink = 100;
+    for _ in order {
+        let lines = bench.tell(Input::Cancel {
+            sink: stream(sink),
+            attempt: 1,
+        });
+        let begin = lines
+            .iter()
+            .find_map(|line| line.strip_prefix("begin "))
+            .unwrap()
+            .to_owned();
+        sink = begin[1..2].parse().unwrap();
+        begun.push(begin);
+    }
+    assert_eq!(begun, ["a1.1", "b4.1", "c5.1", "a2.1", "b6.1", "a3.1"]);
+}
+
+#[test]
+fn the_queue_forgets_an_origin_whose_line_is_empty() {
+    let mut queue = Queue::default();
+    assert_eq!(queue.pop(), None);
+    queue.push(id('a', 1, 1));
+    queue.push(id('b', 1, 1));
+    queue.remove(id('a', 1, 1));
+    queue.remove(id('a', 1, 1));
+    assert_eq!((queue.len(), queue.ids().count()), (1, 1));
+    assert_eq!(queue.pop(), Some(id('b', 1, 1)));
+    assert_eq!((queue.len(), queue.pop()), (0, None));
+}
+
+#[test]
+fn a_worker_is_busy_while_its_engine_loads_and_failed_after_it_failed() {
+    let mut bench = Bench::new(1, 4, 4);
+    bench.signal(Signal::Started(kernel::Incarnation::default()));
+    check(bench.job(id('a', 1, 1), stream(1)), &["busy s1 1000"]);
+    bench.engine(failed());
+    check(bench.job(id('a', 1, 1), stream(1)), &["failed s1"]);
+    bench.engine(ready());
+    check(bench.job(id('a', 1, 1), stream(1)), &["begin a1.1"]);
+}
+
+#[test]
+fn a_worker_without_slots_in_its_seed_has_one() {
+    let mut bench = Bench::ready(0, 0, 1);
+    check(bench.job(id('a', 1, 1), stream(1)), &["begin a1.1"]);
+}
+
+#[test]
+fn a_draining_worker_refuses_waiting_and_new_jobs_and_ends_the_others() {
+    let mut bench = Bench::ready(1, 4, 4);
+    let a = id('a', 1, 1);
+    bench.job(a, stream(1));
+    bench.job(id('b', 1, 1), stream(2));
+    check(bench.tell(Input::Drain), &["draining s2"]);
+    check(bench.tell(Input::Drain), &[]);
+    check(bench.job(id('c', 1, 1), stream(3)), &["draining s3"]);
+    check(bench.began(a), &["accepted s1", "step a1.1"]);
+    check(bench.drew(&[a]), &["tokens s1 0", "step a1.1"]);
+    let end = bench.engine(drawn(a, Drawn::End(EndReason::Stop)));
+    check(end, &["done s1 stop 1", "end a1.1"]);
+    assert_eq!(bench.worker.view().phase, "draining");
+}

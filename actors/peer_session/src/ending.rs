@@ -1,0 +1,102 @@
+//! How a session ends, and how it leaves.
+
+use crate::PeerSession;
+use kernel::{Deadline, How, Outbox};
+use messages::observer;
+use messages::peer_session::Ended;
+use messages::wire::latest::{ControlFrame, Deny};
+use messages::{Address, Letter, Micros, Mono, Now, roster, router};
+
+/// Who leaves, and until when running jobs may hold the session.
+#[derive(Debug, Default)]
+pub(crate) struct Leave {
+    until: Option<Mono>,
+    /// Whether it is this node that leaves.
+    ours: bool,
+}
+
+impl Leave {
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.until.is_some()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.until.map(|at| Deadline { at, why: "leave" })
+    }
+}
+
+impl PeerSession {
+    /// The node leaves: no new jobs either way; the session ends with the last running one.
+    pub(crate) fn on_leave(&mut self, now: Now, out: &mut Outbox) {
+        if !self.active {
+            return self.end(Ended::Left, None, out);
+        }
+        if !self.leave.ours {
+            self.leave.ours = true;
+            self.leave.until = Some(now.mono + LEAVE);
+            if self.streams.count() > 0 {
+                self.send(ControlFrame::Leave(false), out);
+            }
+        }
+    }
+
+    /// The peer leaves: at once, or when the running jobs are over.
+    pub(crate) fn on_peer_leaves(&mut self, now: Now, at_once: bool, out: &mut Outbox) {
+        if at_once {
+            return self.end(Ended::Left, None, out);
+        }
+        if self.leave.until.is_none() {
+            self.leave.until = Some(now.mono + LEAVE);
+        }
+    }
+
+    /// Ends a session that is leaving as soon as nothing holds it.
+    pub(crate) fn leave_if_idle(&mut self, now: Now, out: &mut Outbox) {
+        let over = self.leave.until.is_some_and(|until| now.mono >= until);
+        let idle = self.leave.ours && self.streams.count() == 0;
+        if over || idle {
+            if self.leave.ours {
+                self.send(ControlFrame::Leave(true), out);
+            }
+            self.end(Ended::Left, None, out);
+        }
+    }
+
+    /// This side does not, or no longer, admit the peer.
+    pub(crate) fn refuse(&mut self, why: Deny, out: &mut Outbox) {
+        self.end(Ended::DeniedHere(why.clone()), Some(why), out);
+    }
+
+    /// Says goodbye to everybody, once.
+    pub(crate) fn end(&mut self, why: Ended, deny: Option<Deny>, out: &mut Outbox) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.ended = Some(why.clone());
+        self.active = false;
+        if let Some(deny) = deny {
+            self.send(ControlFrame::Deny(deny), out);
+        }
+        for id in self.links.all().collect::<Vec<_>>() {
+            out.tell(self.close_letter(id, &reason(&why)));
+        }
+        self.refuse_openings(out);
+        let (network, peer) = (self.seed.network, self.seed.peer);
+        out.tell(Letter::Router(router::Input::PeerGone { network, peer }));
+        out.tell(self.to_roster(roster::Input::Ended { peer, why }));
+        out.tell(Letter::Observer(observer::Input::Forget(self.fact_key())));
+        out.stop(Address::Session(network, peer), How::Drain);
+    }
+}
+
+fn reason(why: &Ended) -> String {
+    match why {
+        Ended::LinkLost(_) => "the connection was lost".to_owned(),
+        Ended::DeniedByPeer(_) => "refused by the peer".to_owned(),
+        Ended::DeniedHere(deny) => deny.to_string(),
+        Ended::Left => "the node leaves".to_owned(),
+    }
+}
+
+/// How long running jobs may hold a session that is leaving.
+const LEAVE: Micros = Micros::from_secs(60);

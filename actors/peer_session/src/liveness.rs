@@ -1,0 +1,103 @@
+//! Whether the peer is there: a ping each second, and what arrived lately.
+
+use crate::PeerSession;
+use kernel::{Deadline, Outbox};
+use messages::peer_session::{Ended, LinkLoss};
+use messages::wire::latest::{ControlFrame, Deny};
+use messages::{Micros, Mono, Now};
+
+/// When the peer was last heard, and whether it hears us.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    heard: Mono,
+    answered: Mono,
+    /// The last number pinged, and the last one answered.
+    ping: u64,
+    pong: u64,
+    ping_at: Mono,
+    fresh: bool,
+    stale_since: Mono,
+}
+
+impl Liveness {
+    /// The session is active from now on.
+    pub(crate) const fn begin(&mut self, now: Mono) {
+        self.heard = now;
+        self.answered = now;
+        self.ping_at = now;
+        self.fresh = true;
+    }
+
+    pub(crate) const fn heard(&mut self, now: Mono) {
+        self.heard = now;
+    }
+
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// A Pong counts where it answers a ping that is still unanswered.
+    pub(crate) const fn pong(&mut self, now: Mono, number: u64) {
+        if number > self.pong && number <= self.ping {
+            self.pong = number;
+            self.answered = now;
+        }
+    }
+
+    fn fresh_until(&self) -> Mono {
+        (self.heard + FRESH).min(self.answered + ANSWERED)
+    }
+
+    pub(crate) fn refresh(&mut self, now: Mono) {
+        let fresh = now < self.fresh_until();
+        if self.fresh && !fresh {
+            self.stale_since = now;
+        }
+        self.fresh = fresh;
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        let ping = Deadline { at: self.ping_at, why: "ping" };
+        let turn = match self.fresh {
+            true => Deadline { at: self.fresh_until(), why: "the peer is silent" },
+            false => Deadline { at: self.stale_since + SILENT, why: "the peer is lost" },
+        };
+        ping.min(turn)
+    }
+}
+
+impl PeerSession {
+    /// Asks the peer for a sign of life.
+    pub(crate) fn ping(&mut self, now: Now, out: &mut Outbox) {
+        self.live.ping += 1;
+        self.live.ping_at = now.mono + PING;
+        self.send(ControlFrame::Ping(self.live.ping), out);
+    }
+
+    /// The turn of an active session that its clock asks for.
+    pub(crate) fn on_tick(&mut self, now: Now, out: &mut Outbox) {
+        self.live.refresh(now.mono);
+        if !self.live.fresh && now.mono >= self.live.stale_since + SILENT {
+            return self.end(Ended::LinkLost(LinkLoss::TimedOut), None, out);
+        }
+        if now.mono < self.live.ping_at {
+            return;
+        }
+        // The wall clock may jump, so expiry has no deadline of its own: it is looked at here.
+        if self.until.is_some_and(|until| until <= now.wall) {
+            return self.refuse(Deny::Expired, out);
+        }
+        self.ping(now, out);
+        self.give_up_openings(now, out);
+    }
+}
+
+/// Between pings while a session is active.
+const PING: Micros = Micros::from_secs(1);
+/// Silence after which nothing is routed to the peer: two pings and a half.
+const FRESH: Micros = Micros::from_millis(2_500);
+/// Time without a Pong after which nothing is routed to the peer: what arrives does not show that
+/// anything of ours does. Longer than [`FRESH`] by a round trip that was lost and repeated.
+const ANSWERED: Micros = Micros::from_millis(3_500);
+/// Time without freshness after which the session ends: the transport has given up long before.
+const SILENT: Micros = Micros::from_secs(15);

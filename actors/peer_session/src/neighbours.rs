@@ -1,0 +1,214 @@
+//! Neighbours that go down, and letters that come back.
+
+use crate::PeerSession;
+use crate::streams::BUSY;
+use kernel::{Deadline, Exit, Outbox, ReturnReason};
+use messages::inference_worker::{self, Sink};
+use messages::peer_session::{Ended, LinkLoss};
+use messages::ports::{stream, transport};
+use messages::wire::latest::ControlFrame;
+use messages::{Address, Letter, List, Micros, Mono, Now, request_proxy, roster};
+use std::collections::VecDeque;
+
+/// What is owed to neighbours.
+#[derive(Debug, Default)]
+pub(crate) struct Neighbours {
+    /// Who is not there, and when to watch it again.
+    away: Vec<(Mono, Address)>,
+    /// Letters of the peer that the roster had no room for, oldest first.
+    unsent: VecDeque<roster::Input>,
+    unsent_at: Option<Mono>,
+}
+
+impl Neighbours {
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        let away = self.away.iter().map(|(at, _)| Deadline { at: *at, why: "watch again" }).min();
+        let unsent = self.unsent_at.map(|at| Deadline { at, why: "tell the roster again" });
+        Deadline::earliest(away, unsent)
+    }
+
+    fn keep(&mut self, input: roster::Input, at: Mono) {
+        if self.unsent.len() == UNSENT_MAX {
+            self.unsent.pop_front();
+        }
+        self.unsent.push_back(input);
+        self.unsent_at = Some(at);
+    }
+
+    pub(crate) fn invariants(&self) {
+        assert!(self.away.len() <= NEIGHBOURS_MAX, "more neighbours than there are");
+        assert_eq!(self.unsent.is_empty(), self.unsent_at.is_none(), "unsent without a deadline");
+    }
+}
+
+impl PeerSession {
+    /// The actors whose loss is noticed here, but for streams.
+    pub(crate) const fn watched(&self) -> [Address; NEIGHBOURS_MAX] {
+        let roster = Address::Roster(self.seed.network);
+        [Address::Router, roster, Address::Transport, Address::Observer]
+    }
+
+    pub(crate) fn on_down(&mut self, now: Now, who: Address, why: &Exit, out: &mut Outbox) {
+        if self.ended.is_some() {
+            return;
+        }
+        match who {
+            Address::Stream(stream) => self.streams.forget(stream),
+            // Its connections died with it.
+            Address::Transport => self.end(Ended::LinkLost(LinkLoss::Reset), None, out),
+            Address::Router | Address::Roster(_) | Address::Observer => {
+                let returns = why.is_abnormal() && !matches!(why, Exit::StartFailed(_));
+                match returns {
+                    true => self.resync(now, who, out),
+                    false => self.neighbours.away.push((now.mono + AWAY, who)),
+                }
+            }
+            Address::Store
+            | Address::Engine(_)
+            | Address::Worker(_)
+            | Address::Session(..)
+            | Address::Proxy(_)
+            | Address::Gateway
+            | Address::Control => {}
+        }
+    }
+
+    /// Watches a neighbour again and tells its next life what the last one knew.
+    fn resync(&mut self, now: Now, who: Address, out: &mut Outbox) {
+        out.watch(who);
+        match who {
+            Address::Router => self.report.router_lost(),
+            Address::Observer => self.report.fact_lost(),
+            Address::Roster(_) => {
+                // In this order: the roster then knows the member before its session.
+                self.judge(now, out);
+                if self.active {
+                    out.tell(self.to_roster(roster::Input::Active { peer: self.seed.peer }));
+                }
+                if let Some(own) = self.peer.own.clone() {
+                    let entries = List::truncated([own]);
+                    let input = roster::Input::Introduced { from: self.seed.peer, entries };
+                    self.neighbours.keep(input, now.mono + UNSENT_AGAIN);
+                }
+            }
+            Address::Store
+            | Address::Transport
+            | Address::Stream(_)
+            | Address::Engine(_)
+            | Address::Worker(_)
+            | Address::Session(..)
+            | Address::Proxy(_)
+            | Address::Gateway
+            | Address::Control => {}
+        }
+    }
+
+    /// Whatever is due towards neighbours.
+    pub(crate) fn catch_up(&mut self, now: Now, out: &mut Outbox) {
+        let away = std::mem::take(&mut self.neighbours.away);
+        let (due, later) = away.into_iter().partition(|(at, _)| *at <= now.mono);
+        self.neighbours.away = later;
+        let due: Vec<(Mono, Address)> = due;
+        for (_, who) in due {
+            self.resync(now, who, out);
+        }
+        if self.neighbours.unsent_at.is_some_and(|at| at <= now.mono) {
+            self.neighbours.unsent_at = None;
+            for input in std::mem::take(&mut self.neighbours.unsent) {
+                out.tell(self.to_roster(input));
+            }
+        }
+    }
+
+    pub(crate) fn on_returned(
+        &mut self,
+        now: Now,
+        letter: Letter,
+        why: ReturnReason,
+        out: &mut Outbox,
+    ) {
+        match letter {
+            Letter::Transport(transport::Command::Send { frame, .. }) => {
+                self.on_unsent_frame(&frame, out);
+            }
+            Letter::Transport(transport::Command::Open { request, job, .. }) => {
+                self.on_open_failed(request, job.id.attempt, out);
+            }
+            Letter::Worker(_, inference_worker::Input::Job { sink: Sink::Stream(stream), .. }) => {
+                out.tell(Letter::Stream(stream, stream::Command::Refuse(BUSY)));
+            }
+            // The request is over.
+            Letter::Proxy(_, request_proxy::Input::Opened { stream, .. }) => {
+                out.tell(Letter::Stream(stream, stream::Command::Cancel));
+            }
+            Letter::Router(_) => self.report.router_again(now.mono + again(why)),
+            Letter::Roster(_, input) => self.on_untold_roster(now, input, why),
+            // Of the rest, a newer letter or the other side's Down covers what is lost.
+            Letter::Transport(_)
+            | Letter::Worker(..)
+            | Letter::Proxy(..)
+            | Letter::Session(..)
+            | Letter::Observer(_)
+            | Letter::Stream(..)
+            | Letter::Engine(..)
+            | Letter::Gateway(_)
+            | Letter::Store(_)
+            | Letter::Control(_) => {}
+        }
+    }
+
+    /// A hole in the control stream: pings and loads are repeated anyway, the rest is not.
+    fn on_unsent_frame(&mut self, frame: &ControlFrame, out: &mut Outbox) {
+        match frame {
+            ControlFrame::Ping(_) | ControlFrame::Pong(_) | ControlFrame::Load(_) => {}
+            ControlFrame::Hello(_)
+            | ControlFrame::Proof(_)
+            | ControlFrame::Admit(())
+            | ControlFrame::Deny(_)
+            | ControlFrame::Introductions(_)
+            | ControlFrame::Revoke(_)
+            | ControlFrame::Leave(_) => {
+                self.end(Ended::LinkLost(LinkLoss::Reset), None, out);
+            }
+        }
+    }
+
+    fn on_untold_roster(&mut self, now: Now, input: roster::Input, why: ReturnReason) {
+        let at = now.mono + again(why);
+        match input {
+            roster::Input::Judge { .. } => self.ask_at = self.ask_at.map(|_| at),
+            // A roster that is not there is told all when it is back.
+            roster::Input::Active { .. } if why != ReturnReason::Busy => {}
+            roster::Input::Introduced { .. }
+            | roster::Input::Revoked { .. }
+            | roster::Input::Active { .. } => self.neighbours.keep(input, at),
+            roster::Input::LinkUp { .. }
+            | roster::Input::Ended { .. }
+            | roster::Input::Loaded(_)
+            | roster::Input::Committed(_)
+            | roster::Input::CommitFailed(_)
+            | roster::Input::Bound(_)
+            | roster::Input::DialFailed { .. }
+            | roster::Input::Models { .. }
+            | roster::Input::Load { .. }
+            | roster::Input::Admin { .. } => {}
+        }
+    }
+}
+
+/// When to tell again what came back.
+const fn again(why: ReturnReason) -> Micros {
+    match why {
+        ReturnReason::Busy | ReturnReason::ParkFull => UNSENT_AGAIN,
+        ReturnReason::NoActor | ReturnReason::StartFailed => AWAY,
+    }
+}
+
+/// Router, roster, transport, snapshot.
+const NEIGHBOURS_MAX: usize = 4;
+/// Letters kept for a roster without room: what the peer says while it restarts.
+const UNSENT_MAX: usize = 16;
+/// After this a letter without room is sent again.
+const UNSENT_AGAIN: Micros = Micros::from_millis(200);
+/// After this a neighbour that spent its restarts is looked for again.
+const AWAY: Micros = Micros::from_secs(10);

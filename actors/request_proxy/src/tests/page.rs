@@ -1,0 +1,219 @@
+//! Every cell of the page's table, for a remote and for a local holder.
+
+use super::{LOCAL, Rig, choice, peer, piece, seed, words};
+use kernel::{Effect, Machine, ReturnReason, Signal};
+use messages::peer_session::Input as ToSession;
+use messages::ports::gateway::Command;
+use messages::request_proxy::{Flow, Input, Seed};
+use messages::router::{Input as ToRouter, NoRoute, Via};
+use messages::wire::latest::{Beacon, JobReply};
+use messages::{
+    Address, DeviceId, EndReason, Label, Letter, List, Mono, NetworkId, NodeId, Refusal, StreamId,
+    Text,
+    inference_worker::{Input as ToWorker, Sink},
+};
+
+const PHASES: [&str; 5] = ["Routing", "Opening", "Streaming", "Doubting", "Done"];
+
+/// The rows of the page's table: an input, then a cell for each phase.
+fn page() -> Vec<Vec<&'static str>> {
+    let lines = include_str!("../lib.rs").lines();
+    let rows = lines.filter_map(|line| line.strip_prefix("//! |"));
+    let cells = |row: &'static str| {
+        row.trim_end_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect()
+    };
+    rows.map(cells).collect()
+}
+
+/// A request in a phase, at this holder where it has one; with one token, where it could have.
+fn in_phase(phase: &str, via: Via) -> Rig {
+    let stops = List::truncated([Label::truncated("STOP")]);
+    let mut rig = Rig::new(Seed { stops, ..seed() });
+    rig.wait(10);
+    if phase != "Routing" {
+        rig.asked(via);
+    }
+    if matches!(phase, "Streaming" | "Doubting" | "Done") {
+        rig.accept();
+        rig.tokens(0, vec![piece(0, b"a ")]);
+    }
+    match phase {
+        "Doubting" => {
+            rig.wait(1_000);
+            rig.routed(Err(NoRoute::NoneLeft));
+        }
+        "Done" => {
+            rig.end(EndReason::Stop, 1);
+        }
+        _ => {}
+    }
+    assert_eq!(rig.phase(), phase);
+    rig
+}
+
+/// Whether an input can concern a request at such a holder at all.
+fn concerns(input: &str, via: Via) -> bool {
+    match input {
+        "Opened" | "Opened, late" | "NotOpened" | "StreamEnded" | "stream down" => via != LOCAL,
+        "worker down" => via == LOCAL,
+        _ => true,
+    }
+}
+
+fn check(rig: &mut Rig, input: &str) -> Vec<Effect> {
+    let attempt = rig.attempt();
+    let received = u32::from(!rig.text.is_empty());
+    match input {
+        "Started" if rig.phase() == "Routing" => {
+            *rig = Rig::unborn(seed());
+            rig.start()
+        }
+        "Started" => rig.start(),
+        "routed" => {
+            if rig.phase() == "Doubting" {
+                rig.wait(500);
+            }
+            rig.routed(Ok(choice(peer(2))))
+        }
+        "no route" => rig.routed(Err(NoRoute::NoneLeft)),
+        "unknown model" => rig.routed(Err(NoRoute::UnknownModel)),
+        "Opened" => {
+            let stream = rig.stream();
+            rig.tell(Input::Opened {
+                attempt: attempt.max(1),
+                stream,
+            })
+        }
+        "Opened, late" => rig.tell(Input::Opened {
+            attempt: 0,
+            stream: StreamId(99),
+        }),
+        "NotOpened" => rig.tell(Input::NotOpened {
+            attempt,
+            why: Refusal::NotAdmitted,
+        }),
+        "Accepted" if attempt == 0 => rig.reply(JobReply::Beacon(Beacon { attempt, steps: 1 })),
+        "Accepted" => rig.accept(),
+        "Tokens" => rig.tokens(received, vec![piece(7, b"b ")]),
+        "Tokens, gap" => rig.tokens(received + 1, vec![piece(7, b"b ")]),
+        "Tokens, stop" => rig.tokens(received, vec![piece(7, b"b STOP c"), piece(8, b"d")]),
+        "Beacon" => rig.beacon(1),
+        "End" => rig.end(EndReason::Length, received),
+        "Refused" => rig.refused(Refusal::EngineFailed(Label::default())),
+        "no context" => rig.refused(Refusal::ContextExceeded {
+            context: 8,
+            prompt: 9,
+        }),
+        "reply, late" => rig.reply(JobReply::Beacon(Beacon {
+            attempt: 99,
+            steps: 9,
+        })),
+        "StreamEnded" => rig.stream_ended(),
+        "stream down" => rig.down(Address::Stream(rig.stream())),
+        "worker down" => rig.down(Address::Worker(DeviceId(0))),
+        "gateway down" => rig.down(Address::Gateway),
+        "ClientGone" => rig.tell(Input::ClientGone),
+        "Full" => rig.flow(Flow::Full),
+        "Ready" => rig.flow(Flow::Ready),
+        _ => check_returned_or_due(rig, input),
+    }
+}
+
+fn check_returned_or_due(rig: &mut Rig, input: &str) -> Vec<Effect> {
+    let returned = |letter| Signal::Returned {
+        letter: Box::new(letter),
+        why: ReturnReason::NoActor,
+    };
+    match input {
+        "job returned" => {
+            let letter = match rig.jobs.last() {
+                Some((Via::Local(..), job)) => {
+                    let (sink, job) = (Sink::Proxy(super::REQUEST), Box::new(job.clone()));
+                    Letter::Worker(DeviceId(0), ToWorker::Job { sink, job })
+                }
+                Some((Via::Peer(network, peer), job)) => {
+                    let (request, job) = (super::REQUEST, Box::new(job.clone()));
+                    Letter::Session(*network, *peer, ToSession::Open { request, job })
+                }
+                None => Letter::Session(NetworkId([9; 32]), NodeId([1; 32]), ToSession::Leave),
+            };
+            rig.signal(returned(letter))
+        }
+        "seek returned" => {
+            let query = Box::new(rig.query.clone().unwrap());
+            rig.signal(returned(Letter::Router(ToRouter::Route(query))))
+        }
+        "text returned" => {
+            let delta = Command::Delta {
+                request: super::REQUEST,
+                text: Text::from("a"),
+            };
+            rig.signal(returned(Letter::Gateway(delta)))
+        }
+        "overdue" => {
+            rig.now = rig.proxy.deadline().map_or(rig.now, |deadline| deadline.at);
+            rig.deadline()
+        }
+        "out of time" => {
+            rig.now = Mono(0) + seed().total;
+            rig.deadline()
+        }
+        _ => panic!("the page names an input without a test: {input}"),
+    }
+}
+
+#[test]
+fn every_cell_of_the_page_holds() {
+    let page = page();
+    let (head, rows) = page.split_first().unwrap();
+    assert_eq!(head[1..], PHASES);
+    let mut cells = 0;
+    // The ruler under the head is the first row.
+    for row in &rows[1..] {
+        assert_eq!(row.len(), head.len(), "a row with a missing cell: {row:?}");
+        for (phase, cell) in PHASES.into_iter().zip(&row[1..]) {
+            assert!(!cell.is_empty(), "an empty cell: {row:?}");
+            for via in [peer(1), LOCAL]
+                .into_iter()
+                .filter(|via| concerns(row[0], *via))
+            {
+                check_cell(phase, row[0], cell, via);
+            }
+            cells += 1;
+        }
+    }
+    assert_eq!(cells, 28 * PHASES.len(), "the page lost rows");
+}
+
+fn check_cell(phase: &str, input: &str, cell: &str, via: Via) {
+    let mut rig = in_phase(phase, via);
+    let outcomes = rig.outcomes.len();
+    let mut found = words(&check(&mut rig, input));
+    let next = match rig.phase() {
+        "Routing" => ">R",
+        "Opening" => ">O",
+        "Streaming" => ">S",
+        "Doubting" => ">D",
+        _ => ">X",
+    };
+    if rig.phase() != phase {
+        found.push(next);
+    }
+    let found = if found.is_empty() {
+        "·".to_owned()
+    } else {
+        found.join(" ")
+    };
+    assert_eq!(found, cell, "{input} while {phase} at {via:?}");
+    // An attempt that ends is told of exactly once.
+    let had = matches!(phase, "Opening" | "Streaming" | "Doubting");
+    let lost = had && (matches!(rig.phase(), "Routing" | "Done") || found.contains("ask"));
+    assert_eq!(
+        rig.outcomes.len() - outcomes,
+        usize::from(lost),
+        "{input} while {phase}"
+    );
+}

@@ -1,0 +1,1 @@
+//! Membership of one network, and the verdict of the one gate.

@@ -1,0 +1,326 @@
+//! What every cell of the page's table promises, and the tools of the other tests.
+
+mod choice;
+mod life;
+
+use crate::Router;
+use kernel::{
+    Ctx, Effect, Entropy, Exit, Incarnation, Machine, Outbox, ReturnReason, Signal, Signer,
+};
+use messages::observer::{Fact, Input as Observed};
+use messages::ports::gateway::Command;
+use messages::request_proxy::Input as Told;
+use messages::router::{Choice, Input, NoRoute, Outcome, PeerState, Query, Via};
+use messages::wire::latest::Load;
+use messages::{
+    Address, Compute, DeviceId, Digest, Label, Letter, List, Micros, ModelAdvert, ModelId, Mono,
+    NetworkId, NodeId, Now, RequestId, Signature, Wall,
+};
+use std::sync::Arc;
+
+#[derive(Debug)]
+struct NoSigner;
+
+impl Signer for NoSigner {
+    fn node(&self) -> NodeId {
+        node(0)
+    }
+    fn sign(&self, _: &[u8]) -> Signature {
+        unreachable!("a router signs nothing")
+    }
+}
+
+pub(super) const NETWORK: NetworkId = NetworkId([7; 32]);
+
+pub(super) const fn node(n: u8) -> NodeId {
+    NodeId([n; 32])
+}
+
+pub(super) const fn peer_via(n: u8) -> Via {
+    Via::Peer(NETWORK, node(n))
+}
+
+pub(super) const fn local_via(device: u16) -> Via {
+    Via::Local(node(0), DeviceId(device))
+}
+
+/// A model of this name, whose digest is made of `digest`, on an engine called `compute`.
+pub(super) fn advert(name: &str, digest: u8, compute: &str) -> ModelAdvert {
+    ModelAdvert {
+        model: ModelId([digest; 32]),
+        name: Label::truncated(name),
+        compute: Compute {
+            digest: Digest::of(compute, &[]),
+            splice: compute != "plain",
+        },
+        context: 4_096,
+    }
+}
+
+pub(super) const fn load(active: u32, queued: u32) -> Load {
+    Load {
+        active,
+        queued,
+        slots: 4,
+        queue_max: 4,
+    }
+}
+
+/// A fresh and idle peer that serves these.
+pub(super) fn peer(n: u8, models: &[ModelAdvert]) -> PeerState {
+    PeerState {
+        network: NETWORK,
+        peer: node(n),
+        fresh: true,
+        models: List::truncated(models.iter().cloned()),
+        load: load(0, 0),
+        in_flight: 0,
+        rtt: Micros::from_millis(10),
+    }
+}
+
+pub(super) fn local(device: u16, models: &[ModelAdvert], load: Load) -> Input {
+    let models = List::truncated(models.iter().cloned());
+    Input::Local {
+        me: node(0),
+        device: DeviceId(device),
+        models,
+        load,
+    }
+}
+
+/// The first question of request `n`.
+pub(super) fn query(n: u64, model: &str) -> Query {
+    Query {
+        request: RequestId { boot: 1, n },
+        attempt: 1,
+        model: Label::truncated(model),
+        pinned: None,
+        prefer: None,
+        splice: false,
+        exclude: List::new(),
+    }
+}
+
+/// A router with a clock.
+pub(super) struct Rig {
+    pub(super) router: Router,
+    pub(super) now: Mono,
+}
+
+impl Rig {
+    /// Started at zero, and not told anything.
+    pub(super) fn new() -> Self {
+        Self::seeded(1)
+    }
+
+    pub(super) fn seeded(seed: u64) -> Self {
+        let ctx = Ctx {
+            entropy: Entropy::from_number(seed),
+            signer: Arc::new(NoSigner),
+        };
+        let mut rig = Self {
+            router: Router::new(ctx),
+            now: Mono(0),
+        };
+        rig.signal(Signal::Started(Incarnation { boot: 1, n: 1 }));
+        rig
+    }
+
+    /// A router that is past its first moments.
+    pub(super) fn routing() -> Self {
+        let mut rig = Self::new();
+        rig.at(1_000);
+        rig
+    }
+
+    /// Goes to an instant, taking the deadlines on the way.
+    pub(super) fn at(&mut self, millis: u64) -> Vec<Effect> {
+        let end = Mono(millis * 1_000);
+        let mut effects = Vec::new();
+        while let Some(deadline) = self.router.deadline().filter(|deadline| deadline.at <= end) {
+            self.now = self.now.max(deadline.at);
+            effects.extend(self.deadline());
+        }
+        self.now = end;
+        effects
+    }
+
+    pub(super) fn deadline(&mut self) -> Vec<Effect> {
+        let now = self.clock();
+        let effects = self.turn(|router, out| router.on_deadline(now, out).unwrap());
+        assert!(
+            self.router.deadline().is_none_or(|next| next.at > self.now),
+            "it spins"
+        );
+        effects
+    }
+
+    pub(super) fn tell(&mut self, input: Input) -> Vec<Effect> {
+        let now = self.clock();
+        self.turn(|router, out| router.handle(now, input, out).unwrap())
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) -> Vec<Effect> {
+        let now = self.clock();
+        self.turn(|router, out| router.signal(now, signal, out).unwrap())
+    }
+
+    pub(super) fn down(&mut self, who: Address, why: Exit) -> Vec<Effect> {
+        self.signal(Signal::Down {
+            who,
+            incarnation: None,
+            why,
+        })
+    }
+
+    /// Asks, and takes the one answer.
+    pub(super) fn route(&mut self, query: Query) -> Result<Choice, NoRoute> {
+        let effects = self.tell(Input::Route(Box::new(query)));
+        let [Effect::Tell(Letter::Proxy(_, Told::Routed { choice, .. }))] = effects.as_slice()
+        else {
+            panic!("not one answer: {effects:?}")
+        };
+        choice.clone().map(|choice| *choice)
+    }
+
+    const fn clock(&self) -> Now {
+        Now {
+            mono: self.now,
+            wall: Wall(0),
+        }
+    }
+
+    fn turn(&mut self, turn: impl FnOnce(&mut Router, &mut Outbox)) -> Vec<Effect> {
+        let mut out = Outbox::new();
+        turn(&mut self.router, &mut out);
+        self.router.invariants();
+        std::mem::take(out.effects_mut())
+    }
+}
+
+/// The effects in the words of the page's table.
+pub(super) fn words(effects: &[Effect]) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in effects.iter().map(word) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    if words.is_empty() {
+        "·".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+fn word(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Watch(_) => "watch",
+        Effect::Unwatch(_) => "unwatch",
+        Effect::Tell(Letter::Gateway(Command::Models(_))) => "models",
+        Effect::Tell(Letter::Observer(Observed::Fact(_, fact))) => {
+            assert!(matches!(**fact, Fact::Models(_)), "an unknown fact");
+            "models"
+        }
+        Effect::Tell(Letter::Proxy(_, Told::Routed { choice, .. })) => match choice {
+            Ok(_) => "route",
+            Err(_) => "no route",
+        },
+        Effect::Tell(_) | Effect::Start(_) | Effect::Stop(..) => panic!("unexpected: {effect:?}"),
+    }
+}
+
+/// The rows of the page's table: an input, then a cell for each phase.
+fn page() -> Vec<Vec<&'static str>> {
+    let lines = include_str!("../lib.rs").lines();
+    let rows = lines.filter_map(|line| line.strip_prefix("//! |"));
+    let cells = |row: &'static str| {
+        row.trim_end_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect()
+    };
+    rows.map(cells).collect()
+}
+
+/// A router in a phase. It knows a peer with "far", a device with "near", and a question for
+/// "other" that nobody fits yet; where it is past gathering, its gateway is absent.
+fn in_phase(phase: &str) -> Rig {
+    let mut rig = Rig::new();
+    rig.tell(Input::Peer(Box::new(peer(1, &[advert("far", 1, "a")]))));
+    rig.tell(local(0, &[advert("near", 2, "a")], load(0, 0)));
+    rig.tell(Input::Route(Box::new(query(1, "other"))));
+    match phase {
+        "gathering" => {
+            rig.at(400);
+        }
+        "routing" => {
+            rig.at(600);
+            rig.down(Address::Gateway, Exit::NoActor);
+        }
+        _ => panic!("a phase without a set-up: {phase}"),
+    }
+    rig
+}
+
+fn check(rig: &mut Rig, input: &str) -> Vec<Effect> {
+    let peer_session = Address::Session(NETWORK, node(1));
+    match input {
+        "Started" => rig.signal(Signal::Started(Incarnation { boot: 1, n: 2 })),
+        "Peer, new models" => rig.tell(Input::Peer(Box::new(peer(2, &[advert("more", 3, "a")])))),
+        "Peer, as before" => rig.tell(Input::Peer(Box::new(peer(1, &[advert("far", 1, "a")])))),
+        "Peer, awaited" => rig.tell(Input::Peer(Box::new(peer(2, &[advert("other", 3, "a")])))),
+        "PeerGone" => rig.tell(Input::PeerGone {
+            network: NETWORK,
+            peer: node(1),
+        }),
+        "PeerGone, unknown" => rig.tell(Input::PeerGone {
+            network: NETWORK,
+            peer: node(9),
+        }),
+        "Local, new models" => rig.tell(local(1, &[advert("more", 3, "a")], load(0, 0))),
+        "Local, as before" => rig.tell(local(0, &[advert("near", 2, "a")], load(0, 0))),
+        "Route, served" => rig.tell(Input::Route(Box::new(query(2, "far")))),
+        "Route, not served" => rig.tell(Input::Route(Box::new(query(2, "none")))),
+        "Outcome" => rig.tell(Input::Outcome {
+            via: peer_via(1),
+            result: Outcome::Failed,
+        }),
+        "Down of a session" => rig.down(peer_session, Exit::Killed),
+        "Down of a worker" => rig.down(Address::Worker(DeviceId(0)), Exit::Killed),
+        "Down of the gateway" => rig.down(Address::Gateway, Exit::Killed),
+        "Gateway is absent" => rig.down(Address::Gateway, Exit::NoActor),
+        "Returned" => {
+            let letter = Box::new(Letter::Gateway(Command::Models(List::new())));
+            rig.signal(Signal::Returned {
+                letter,
+                why: ReturnReason::NoActor,
+            })
+        }
+        "Deadline" => {
+            rig.now = rig.router.deadline().unwrap().at;
+            rig.deadline()
+        }
+        _ => panic!("the page names an input without a test: {input}"),
+    }
+}
+
+#[test]
+fn every_cell_of_the_page_holds() {
+    let page = page();
+    let (head, rows) = page.split_first().unwrap();
+    assert_eq!(head, &["input", "gathering", "routing"]);
+    // The ruler under the head is the first row.
+    let mut cells = 0;
+    for row in &rows[1..] {
+        assert_eq!(row.len(), head.len(), "a row with a missing cell: {row:?}");
+        for (phase, cell) in head.iter().zip(row).skip(1) {
+            assert!(!cell.is_empty(), "an empty cell: {row:?}");
+            let effects = check(&mut in_phase(phase), row[0]);
+            assert_eq!(&words(&effects), cell, "{} while {phase}", row[0]);
+            cells += 1;
+        }
+    }
+    assert_eq!(cells, 17 * 2, "the page lost rows");
+}

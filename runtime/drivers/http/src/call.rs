@@ -1,0 +1,147 @@
+//! Requests in progress: who waits for what, and that nobody is forgotten.
+
+use crate::error::ApiError;
+use crate::front::Front;
+use crate::lane::{Event, Lane, Pushed};
+use host::Port;
+use kernel::{Child, Effect, Restart};
+use messages::observer::Snapshot;
+use messages::request_proxy::{Failure, Flow, Input, Seed};
+use messages::{Address, Branch, Letter, QueryId, RequestId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+
+/// Status questions that may wait at once: consoles ask one each.
+const QUERIES_MAX: usize = 64;
+
+/// What the connections of one life of the driver share with it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) front: Front,
+    pub(crate) port: Port,
+    calls: Mutex<BTreeMap<RequestId, Arc<Lane>>>,
+    queries: Mutex<BTreeMap<QueryId, oneshot::Sender<Box<Snapshot>>>>,
+}
+
+/// One request's client side. Dropping it before the answer's end tells the request that its
+/// client is gone.
+#[derive(Debug)]
+pub(crate) struct Call {
+    gate: Arc<Gate>,
+    id: RequestId,
+    lane: Arc<Lane>,
+}
+
+impl Gate {
+    pub(crate) fn new(front: Front, port: Port) -> Self {
+        Self { front, port, calls: Mutex::default(), queries: Mutex::default() }
+    }
+
+    /// Starts a request.
+    ///
+    /// # Errors
+    /// As many as may be in progress are.
+    pub(crate) fn begin(self: &Arc<Self>, seed: Seed) -> Result<Call, ApiError> {
+        let id = seed.request;
+        let lane = Arc::new(Lane::default());
+        {
+            let mut calls = self.calls();
+            if calls.len() >= self.front.config().limits.requests {
+                return Err(ApiError::overloaded("this node has too many requests in progress"));
+            }
+            calls.insert(id, Arc::clone(&lane));
+        }
+        let at = Address::Proxy(id);
+        let child = Child {
+            at,
+            seed: messages::Seed::Proxy(Box::new(seed)),
+            under: Branch::Requests,
+            restart: Restart::Temporary,
+        };
+        self.port.post(vec![Effect::Start(Arc::new(child)), Effect::Watch(at)]);
+        Ok(Call { gate: Arc::clone(self), id, lane })
+    }
+
+    /// A request has more to say.
+    pub(crate) fn more(&self, id: RequestId, event: Event) {
+        let Some(lane) = self.calls().get(&id).map(Arc::clone) else { return };
+        match lane.push(event) {
+            Pushed::Kept => {}
+            Pushed::Full => self.port.tell(Letter::Proxy(id, Input::Client(Flow::Full))),
+            Pushed::Overflow => {
+                tracing::warn!(request = %id, "a request did not stop for a slow client");
+                self.last(id, Event::Failed(Failure::Internal));
+                self.port.tell(Letter::Proxy(id, Input::ClientGone));
+            }
+        }
+    }
+
+    /// A request has said all, or is gone. Inert where it has said all before.
+    pub(crate) fn last(&self, id: RequestId, event: Event) {
+        let lane = self.calls().remove(&id);
+        if let Some(lane) = lane {
+            lane.push(event);
+        }
+    }
+
+    /// Waits for the answer to a new status question.
+    ///
+    /// # Errors
+    /// As many as may wait do.
+    pub(crate) fn ask(&self) -> Result<(QueryId, oneshot::Receiver<Box<Snapshot>>), ApiError> {
+        let (sender, receiver) = oneshot::channel();
+        let query = self.front.mint_query();
+        let mut queries = self.queries();
+        // The ones whose asker went away leave room.
+        queries.retain(|_, waiting| !waiting.is_closed());
+        if queries.len() >= QUERIES_MAX {
+            return Err(ApiError::overloaded("too many status questions wait for an answer"));
+        }
+        queries.insert(query, sender);
+        Ok((query, receiver))
+    }
+
+    /// The answer to a status question; nothing where there will be none.
+    pub(crate) fn answer(&self, query: QueryId, snapshot: Option<Box<Snapshot>>) {
+        let waiting = self.queries().remove(&query);
+        if let (Some(waiting), Some(snapshot)) = (waiting, snapshot) {
+            // Whoever asked may be gone by now.
+            let _ = waiting.send(snapshot);
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, BTreeMap<RequestId, Arc<Lane>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queries(&self) -> MutexGuard<'_, BTreeMap<QueryId, oneshot::Sender<Box<Snapshot>>>> {
+        self.queries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Call {
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Takes what the request has said into `into`, once there is anything.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, into: &mut Vec<Event>) -> Poll<()> {
+        self.lane.poll(cx, into).map(|resume| {
+            if resume {
+                let letter = Letter::Proxy(self.id, Input::Client(Flow::Ready));
+                self.gate.port.tell(letter);
+            }
+        })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let unfinished = self.gate.calls().remove(&self.id).is_some();
+        if unfinished {
+            self.gate.port.tell(Letter::Proxy(self.id, Input::ClientGone));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What waits for one client: bounded by bytes, drained whole.
+
+use bytes::Bytes;
+use messages::ports::gateway::Seam;
+use messages::request_proxy::Failure;
+use messages::{EndReason, ModelAdvert, NodeId, Usage};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Above this the request is told Full: a second of text at any speed.
+pub(crate) const HIGH_BYTES: usize = 64 << 10;
+/// Above this the request did not heed Full and is given up: what may be on its way when it is
+/// told, which is its mailbox and one frame of its stream.
+pub(crate) const HARD_BYTES: usize = 8 << 20;
+/// What an event costs besides its text.
+const EVENT_BYTES: usize = 64;
+
+/// What a request says to its client.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A holder took it.
+    Started { served_by: NodeId, model: Box<ModelAdvert> },
+    /// More text.
+    Text(Bytes),
+    /// The answer is complete.
+    Finished { reason: EndReason, usage: Usage, seam: Seam },
+    /// There is no (more) answer.
+    Failed(Failure),
+}
+
+/// What came of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// There is room for more.
+    Kept,
+    /// The high-water mark was crossed by this one.
+    Full,
+    /// There is no room even for this one: it is lost.
+    Overflow,
+}
+
+/// One client's queue.
+#[derive(Debug, Default)]
+pub(crate) struct Lane(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    events: Vec<Event>,
+    bytes: usize,
+    full: bool,
+    waker: Option<Waker>,
+}
+
+impl Lane {
+    /// Adds an event. Only text is ever lost.
+    pub(crate) fn push(&self, event: Event) -> Pushed {
+        let mut inner = self.lock();
+        if let Event::Text(text) = &event {
+            let bytes = inner.bytes + text.len() + EVENT_BYTES;
+            if bytes > HARD_BYTES {
+                return Pushed::Overflow;
+            }
+            inner.bytes = bytes;
+        }
+        inner.events.push(event);
+        let crossed = inner.bytes > HIGH_BYTES && !inner.full;
+        inner.full |= crossed;
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if crossed { Pushed::Full } else { Pushed::Kept }
+    }
+
+    /// Takes all events into `into`, once there are any. True where the request was told Full and
+    /// may go on.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, into: &mut Vec<Event>) -> Poll<bool> {
+        let mut inner = self.lock();
+        if inner.events.is_empty() {
+            match &mut inner.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                empty @ None => *empty = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        into.append(&mut inner.events);
+        inner.bytes = 0;
+        Poll::Ready(std::mem::take(&mut inner.full))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

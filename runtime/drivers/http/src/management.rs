@@ -1,0 +1,54 @@
+//! Health, readiness, status.
+
+use crate::call::Gate;
+use crate::error::ApiError;
+use crate::reply::{Reply, json};
+use crate::status::status_json;
+use bytes::Bytes;
+use hyper::{Response, StatusCode};
+use messages::{Letter, observer};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a status question waits: the snapshot's turn takes microseconds, its restart
+/// milliseconds.
+const SNAPSHOT_WAIT: Duration = Duration::from_secs(2);
+
+/// The process answers: that is all.
+pub(crate) fn health() -> Response<Reply> {
+    answer(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// Whether requests can be served.
+pub(crate) fn ready(gate: &Gate) -> Response<Reply> {
+    match gate.front.config().ready.why_not() {
+        None => answer(StatusCode::OK, &json!({ "ready": true })),
+        Some(reason) => {
+            let body = json!({ "ready": false, "reason": reason });
+            answer(StatusCode::SERVICE_UNAVAILABLE, &body)
+        }
+    }
+}
+
+/// The node as it is.
+pub(crate) async fn status(gate: &Gate) -> Result<Response<Reply>, ApiError> {
+    let (query, snapshot) = gate.ask()?;
+    let asker = observer::Asker::Gateway;
+    gate.port.tell(Letter::Observer(observer::Input::Query { query, asker }));
+    match timeout(SNAPSHOT_WAIT, snapshot).await {
+        Ok(Ok(snapshot)) => {
+            let config = gate.front.config();
+            let body = status_json(config.me, config.boot, &config.version, &snapshot);
+            Ok(answer(StatusCode::OK, &body))
+        }
+        Ok(Err(_)) | Err(_) => {
+            gate.answer(query, None);
+            Err(ApiError::overloaded("the node's snapshot is not available at this moment"))
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response<Reply> {
+    json(status, Bytes::from(body.to_string()))
+}

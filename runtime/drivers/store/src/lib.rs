@@ -1,0 +1,1 @@
+//! The database (redb) and the identity files of one home.

@@ -1,0 +1,93 @@
+//! One address: its phase, its life, and what waits for it.
+
+use super::may_park;
+use crate::restart::History;
+use crate::{Child, Incarnation, ReturnReason, Source};
+use messages::{Class, Letter, Mono};
+use std::sync::Arc;
+
+/// Control letters that may wait for one actor: each peer, device or network sends a few.
+const PARKED_MAX: usize = 256;
+
+/// What has an address.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Nothing for a leaf: it is not supervised.
+    pub(super) child: Option<Arc<Child>>,
+    pub(super) life: Incarnation,
+    pub(super) phase: Phase,
+    pub(super) history: History,
+    pub(super) starts: u64,
+}
+
+/// Where it is between birth and end.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Being built; letters wait.
+    Starting(Parked),
+    /// Letters reach it.
+    Live,
+    /// Dead, to be started again.
+    Waiting { at: Mono, parked: Parked },
+    /// It spent its restarts; tried again at this time.
+    Failed { at: Mono },
+    /// It is ending for good.
+    Stopping,
+}
+
+impl Entry {
+    pub(super) fn starting(child: Arc<Child>, life: Incarnation) -> Self {
+        let phase = Phase::Starting(Parked::default());
+        Self { child: Some(child), life, phase, history: History::default(), starts: 1 }
+    }
+
+    pub(super) fn leaf(life: Incarnation) -> Self {
+        Self { child: None, life, phase: Phase::Live, history: History::default(), starts: 1 }
+    }
+
+    pub(super) fn restart(&mut self, life: Incarnation, parked: Parked) {
+        self.life = life;
+        self.starts += 1;
+        self.phase = Phase::Starting(parked);
+    }
+
+    pub(super) const fn waits_until(&self) -> Option<Mono> {
+        match &self.phase {
+            Phase::Waiting { at, .. } | Phase::Failed { at } => Some(*at),
+            Phase::Starting(_) | Phase::Live | Phase::Stopping => None,
+        }
+    }
+}
+
+/// Letters that wait for a restart, in order.
+#[derive(Debug, Default)]
+pub(super) struct Parked(Vec<(Source, Letter)>);
+
+impl Parked {
+    /// Keeps the letter, or gives it back with the reason. Data waits only for a first start: its
+    /// sender cannot know that the address is so young.
+    pub(super) fn park(
+        &mut self,
+        from: Source,
+        letter: Letter,
+        first_start: bool,
+    ) -> Result<Letter, Box<(Letter, ReturnReason)>> {
+        let class = letter.class();
+        if !may_park(&class) && !first_start {
+            return Err(Box::new((letter, ReturnReason::Busy)));
+        }
+        if let Class::Coalesce(key) = &class {
+            let key = Class::Coalesce(key.clone());
+            self.0.retain(|(_, waiting)| waiting.class() != key);
+        }
+        if self.0.len() >= PARKED_MAX {
+            return Err(Box::new((letter, ReturnReason::ParkFull)));
+        }
+        self.0.push((from, letter.clone()));
+        Ok(letter)
+    }
+
+    pub(super) fn into_letters(self) -> impl Iterator<Item = (Source, Letter)> {
+        self.0.into_iter()
+    }
+}

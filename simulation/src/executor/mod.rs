@@ -1,0 +1,29 @@
+//! Who runs the machines: the world itself, or real hosts.
+
+#[cfg(feature = "conformance")]
+pub(crate) mod hosts;
+pub(crate) mod machines;
+
+use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Turn};
+use messages::Address;
+
+/// What came of a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// What it does to the world; nothing where the life ended.
+    pub(crate) effects: Vec<Effect>,
+    /// When the machine wants its next turn.
+    pub(crate) deadline: Option<Deadline>,
+    /// How its life ended, if it did.
+    pub(crate) exit: Option<Exit>,
+}
+
+/// Runs the machines of one node.
+pub(crate) trait Executor {
+    /// Begins a life.
+    fn spawn(&mut self, child: &Child, life: Incarnation, ctx: Ctx) -> Result<(), Exit>;
+    /// One turn of a life that was begun and has not ended.
+    fn turn(&mut self, who: Address, life: Incarnation, now: Now, turn: Turn) -> Outcome;
+    /// Ends a life.
+    fn halt(&mut self, who: Address, life: Incarnation);
+}

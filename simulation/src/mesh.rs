@@ -1,0 +1,480 @@
+//! The world as tests and commands use it.
+
+use crate::drivers::DriverOut;
+use crate::drivers::engine::Engine;
+use crate::drivers::gateway::{Answer, Ask, Gateway};
+use crate::drivers::store::{Disk, Store};
+use crate::drivers::transport::{Transport, address_of};
+use crate::event::{NodeIndex, Time};
+use crate::executor::Executor;
+use crate::executor::machines::Machines;
+use crate::network::{Latency, Network};
+use crate::node::{Boot, Drivers, Node, NodeKey};
+use crate::world::World;
+use ed25519_dalek::{Signer as _, SigningKey};
+use kernel::{Effect, Entropy, Exit, Signer, Source, Switchboard};
+use messages::roster::{Contact, Seed as RosterSeed};
+use messages::{
+    Address, Credential, DeviceId, Digest, Grant, Label, List, Micros, ModelAdvert, NetworkId,
+    NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker, network_of,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One request of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId {
+    node: NodeIndex,
+    request: RequestId,
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// World time in microseconds.
+    pub time_us: u64,
+    /// Turns of machines.
+    pub turns: u64,
+    /// Entries of the trace.
+    pub trace_events: u64,
+    /// The trace's digest: equal for equal runs.
+    pub trace: Digest,
+    /// Packets sent.
+    pub packets: u64,
+    /// Bytes of frames sent.
+    pub bytes: u64,
+    /// Lives that ended without being asked to.
+    pub crashes: usize,
+}
+
+/// A mesh to be.
+#[derive(Debug)]
+pub struct MeshBuilder {
+    seed: u64,
+    nodes: usize,
+    engines: Vec<NodeIndex>,
+    step: Micros,
+    latency: Latency,
+    shuffled: bool,
+    absent: Vec<NodeIndex>,
+    hosts: bool,
+}
+
+/// A mesh in virtual time. All of it follows from the seed and the calls.
+pub struct Mesh {
+    world: World,
+    network: NetworkId,
+    owner: NodeId,
+}
+
+impl std::fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mesh").field("report", &self.report()).finish_non_exhaustive()
+    }
+}
+
+impl MeshBuilder {
+    /// How many nodes there are. Node 0 owns the network; the others hold its tickets.
+    #[must_use]
+    pub const fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Which nodes serve the scripted model.
+    #[must_use]
+    pub fn engines(mut self, nodes: &[NodeIndex]) -> Self {
+        self.engines = nodes.to_vec();
+        self
+    }
+
+    /// The time of a decode step; 20 ms unless told.
+    #[must_use]
+    pub const fn step(mut self, step: Micros) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// Every path's delay; 2 ms and up to 3 ms more unless told.
+    #[must_use]
+    pub const fn latency(mut self, base: Micros, jitter: Micros) -> Self {
+        self.latency = Latency { base, jitter };
+        self
+    }
+
+    /// Draws the order of simultaneous turns; promised orders hold all the same.
+    #[must_use]
+    pub const fn shuffled(mut self) -> Self {
+        self.shuffled = true;
+        self
+    }
+
+    /// Nodes that are not started at the beginning.
+    #[must_use]
+    pub fn absent(mut self, nodes: &[NodeIndex]) -> Self {
+        self.absent = nodes.to_vec();
+        self
+    }
+
+    /// Runs the machines in real hosts under real supervisors.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub const fn hosts(mut self) -> Self {
+        self.hosts = true;
+        self
+    }
+
+    /// Starts the mesh.
+    #[must_use]
+    pub fn build(self) -> Mesh {
+        let mut entropy = Entropy::from_number(self.seed);
+        let nodes: Vec<Node> = (0..self.nodes)
+            .map(|index| {
+                let signer = Arc::new(NodeKey(SigningKey::from_bytes(&entropy.bytes())));
+                let engines = match self.engines.contains(&index) {
+                    true => vec![self.step.0],
+                    false => Vec::new(),
+                };
+                Node {
+                    index,
+                    me: signer.node(),
+                    signer,
+                    disk: Disk::default(),
+                    boots: 0,
+                    boot: None,
+                    frozen: None,
+                    engines,
+                }
+            })
+            .collect();
+        let owner = nodes.first().map_or(NodeId([0; 32]), |node| node.me);
+        let network = network_of(owner, "");
+        let paths = Network::new(self.latency, Entropy::from_seed(entropy.bytes()));
+        let make = executor_maker(self.hosts);
+        let world = World::new(self.seed, paths, nodes, self.shuffled, make);
+        let mut mesh = Mesh { world, network, owner };
+        for node in (0..self.nodes).filter(|node| !self.absent.contains(node)) {
+            mesh.start(node);
+        }
+        mesh
+    }
+}
+
+#[cfg(feature = "conformance")]
+fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
+    match hosts {
+        true => Box::new(|| Box::new(crate::executor::hosts::Hosts::new())),
+        false => Box::new(|| Box::<Machines>::default()),
+    }
+}
+
+#[cfg(not(feature = "conformance"))]
+fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
+    assert!(!hosts, "real hosts need the feature `conformance`");
+    Box::new(|| Box::<Machines>::default())
+}
+
+impl Mesh {
+    /// A mesh whose every draw comes from this seed.
+    #[must_use]
+    pub const fn seed(seed: u64) -> MeshBuilder {
+        MeshBuilder {
+            seed,
+            nodes: 2,
+            engines: Vec::new(),
+            step: Micros::from_millis(20),
+            latency: Latency { base: Micros::from_millis(2), jitter: Micros::from_millis(3) },
+            shuffled: false,
+            absent: Vec::new(),
+            hosts: false,
+        }
+    }
+
+    /// Boots a node that is down: its key and its disk are as it left them.
+    pub fn start(&mut self, node: NodeIndex) {
+        let place = &mut self.world.nodes[node];
+        if place.boot.is_some() {
+            return;
+        }
+        place.boots += 1;
+        let number = place.boots;
+        let drivers = Drivers {
+            transport: Transport::new(place.me, node, 0),
+            store: Store::default(),
+            gateway: Gateway::default(),
+            engines: BTreeMap::new(),
+        };
+        let executor = self.world.executor();
+        self.world.nodes[node].boot = Some(Boot {
+            number,
+            started: self.world.time,
+            switchboard: Switchboard::new(number),
+            executor,
+            mailboxes: BTreeMap::new(),
+            requests: 0,
+            drivers,
+        });
+        self.world.network.silence(self.world.time, node, false);
+        let children = self.plan(node, number).children();
+        let effects = children.into_iter().map(|child| Effect::Start(Arc::new(child))).collect();
+        self.world.apply(node, Source::World, effects);
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, span: Micros) {
+        let until = self.world.time + span.0;
+        while self.world.step(until) {}
+        self.world.network.tidy(self.world.time);
+    }
+
+    /// Lets time pass until the condition holds, at most this long; tells whether it holds.
+    pub fn run_until(&mut self, limit: Micros, mut holds: impl FnMut(&Self) -> bool) -> bool {
+        let until = self.world.time + limit.0;
+        while !holds(self) {
+            if !self.world.step(until) {
+                return holds(self);
+            }
+        }
+        true
+    }
+
+    /// Takes one event; tells whether there was one before this span was over.
+    pub fn step(&mut self, span: Micros) -> bool {
+        let until = self.world.time + span.0;
+        self.world.step(until)
+    }
+
+    /// A client of this node asks.
+    pub fn ask(&mut self, node: NodeIndex, ask: Ask) -> ClientId {
+        let arrived = self.world.now(node).wall;
+        let place = &mut self.world.nodes[node];
+        let me = place.me;
+        let mut out = DriverOut::default();
+        let mut request = RequestId { boot: place.boots, n: 0 };
+        if let Some(boot) = &mut place.boot {
+            boot.requests += 1;
+            request.n = boot.requests;
+            boot.drivers.gateway.ask(ask.seed_for(request, me, arrived), &mut out);
+        }
+        self.world.carry_out(node, out);
+        ClientId { node, request }
+    }
+
+    /// What a client has seen so far.
+    #[must_use]
+    pub fn answer(&self, client: ClientId) -> Answer {
+        let boot = self.world.nodes[client.node].boot.as_ref();
+        boot.and_then(|boot| boot.drivers.gateway.answers.get(&client.request))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// A client goes away.
+    pub fn hang_up(&mut self, client: ClientId) {
+        let mut out = DriverOut::default();
+        if let Some(boot) = &mut self.world.nodes[client.node].boot {
+            boot.drivers.gateway.hang_up(client.request, &mut out);
+        }
+        self.world.carry_out(client.node, out);
+    }
+
+    /// The power of a node fails.
+    pub fn kill(&mut self, node: NodeIndex) {
+        self.world.nodes[node].boot = None;
+        self.world.nodes[node].frozen = None;
+        self.world.network.silence(self.world.time, node, true);
+        self.world.check_idle_links();
+    }
+
+    /// A node's process ends, and its connections are closed.
+    pub fn close(&mut self, node: NodeIndex) {
+        self.world.hang_up_links(node);
+        self.kill(node);
+    }
+
+    /// A node stands still, as a stopped process does.
+    pub fn freeze(&mut self, node: NodeIndex) {
+        self.world.nodes[node].frozen.get_or_insert_default();
+        self.world.network.silence(self.world.time, node, true);
+        self.world.check_idle_links();
+    }
+
+    /// A frozen node goes on: what it missed happens at once.
+    pub fn thaw(&mut self, node: NodeIndex) {
+        self.world.thaw(node);
+    }
+
+    /// Nothing passes between these nodes any more, either way.
+    pub fn cut(&mut self, one: &[NodeIndex], two: &[NodeIndex]) {
+        let (one, two): (BTreeSet<_>, BTreeSet<_>) =
+            (one.iter().copied().collect(), two.iter().copied().collect());
+        self.world.network.cut(self.world.time, &one, &two);
+        self.world.check_idle_links();
+    }
+
+    /// Mends every cut.
+    pub fn heal(&mut self) {
+        let held = self.world.network.heal();
+        self.world.send(held);
+    }
+
+    /// A node's engine takes commands and answers nothing.
+    pub fn wedge(&mut self, node: NodeIndex, wedged: bool) {
+        for engine in self.engines_mut(node) {
+            engine.wedged = wedged;
+        }
+    }
+
+    /// An actor or driver of a node crashes. Tells whether it was alive.
+    pub fn kill_actor(&mut self, node: NodeIndex, who: Address) -> bool {
+        let Some(boot) = &mut self.world.nodes[node].boot else { return false };
+        let Some(life) = boot.switchboard.live(who) else { return false };
+        boot.executor.halt(who, life);
+        self.world.exited(node, who, life, Exit::Killed);
+        true
+    }
+
+    /// Every address that is taken on a node.
+    #[must_use]
+    pub fn addresses(&self, node: NodeIndex) -> Vec<Address> {
+        let boot = self.world.nodes[node].boot.as_ref();
+        boot.map_or_else(Vec::new, |boot| {
+            boot.switchboard.addresses().map(|(who, _)| who).collect()
+        })
+    }
+
+    /// Letters that wait on a node, and the most that wait for one actor.
+    #[must_use]
+    pub fn waiting(&self, node: NodeIndex) -> usize {
+        let boot = self.world.nodes[node].boot.as_ref();
+        boot.map_or(0, |boot| boot.mailboxes.values().map(|mailbox| mailbox.mail.len()).sum())
+    }
+
+    /// Tokens that a node's engines have drawn since they started.
+    #[must_use]
+    pub fn drawn(&self, node: NodeIndex) -> u64 {
+        let boot = self.world.nodes[node].boot.as_ref();
+        boot.map_or(0, |boot| boot.drivers.engines.values().map(|engine| engine.drawn).sum())
+    }
+
+    /// Jobs that a node's engines hold.
+    #[must_use]
+    pub fn jobs(&self, node: NodeIndex) -> usize {
+        let boot = self.world.nodes[node].boot.as_ref();
+        boot.map_or(0, |boot| boot.drivers.engines.values().map(Engine::jobs).sum())
+    }
+
+    /// The models that a client of this node would be shown.
+    #[must_use]
+    pub fn models(&self, node: NodeIndex) -> Vec<ModelAdvert> {
+        let boot = self.world.nodes[node].boot.as_ref();
+        boot.map_or_else(Vec::new, |boot| boot.drivers.gateway.models.clone())
+    }
+
+    /// A node's id.
+    #[must_use]
+    pub fn id(&self, node: NodeIndex) -> NodeId {
+        self.world.nodes[node].me
+    }
+
+    /// The place of a node's id.
+    #[must_use]
+    pub fn index(&self, id: NodeId) -> Option<NodeIndex> {
+        self.world.nodes.iter().position(|node| node.me == id)
+    }
+
+    /// The network that all nodes share.
+    #[must_use]
+    pub const fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// Sends a letter to an actor of a node, from outside.
+    pub fn tell(&mut self, node: NodeIndex, letter: messages::Letter) {
+        self.world.tell(node, letter);
+    }
+
+    /// Lives that ended without being asked to, in order.
+    #[must_use]
+    pub fn crashes(&self) -> Vec<String> {
+        let line = |(node, who, exit): &(NodeIndex, Address, Exit)| format!("{node}: {who} {exit}");
+        self.world.crashes.iter().map(line).collect()
+    }
+
+    /// World time.
+    #[must_use]
+    pub const fn time(&self) -> Time {
+        self.world.time
+    }
+
+    /// What the run has come to.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            time_us: self.world.time,
+            turns: self.world.turns,
+            trace_events: self.world.trace.events(),
+            trace: self.world.trace.digest(),
+            packets: self.world.network.packets,
+            bytes: self.world.network.bytes,
+            crashes: self.world.crashes.len(),
+        }
+    }
+
+    fn engines_mut(&mut self, node: NodeIndex) -> impl Iterator<Item = &mut Engine> {
+        let boot = self.world.nodes[node].boot.as_mut();
+        boot.into_iter().flat_map(|boot| boot.drivers.engines.values_mut())
+    }
+
+    fn plan(&self, node: NodeIndex, boot: u64) -> tree::Plan {
+        let place = &self.world.nodes[node];
+        let me = place.me;
+        let device = |at: usize| DeviceId(u16::try_from(at).unwrap_or(u16::MAX));
+        let workers: Vec<_> = (0..place.engines.len())
+            .map(|at| inference_worker::Seed {
+                me,
+                device: device(at),
+                slots: 16,
+                queue_max: 64,
+                per_origin_max: 64,
+            })
+            .collect();
+        let contacts = match node {
+            0 => Vec::new(),
+            _ => {
+                vec![Contact { node: self.owner, addrs: List::truncated([address_of(0)]) }]
+            }
+        };
+        let network = RosterSeed {
+            network: self.network,
+            me,
+            boot,
+            owner: self.owner,
+            label: Label::default(),
+            credential: self.credential(me),
+            contacts,
+            devices: workers.iter().map(|worker| worker.device).collect(),
+            app_version: Label::truncated("simulated"),
+        };
+        tree::Plan { networks: vec![network], workers, control: false }
+    }
+
+    fn credential(&self, me: NodeId) -> Credential {
+        if me == self.owner {
+            return Credential::Owner { label: Label::default() };
+        }
+        let secret = SigningKey::from_bytes(&Digest::of("simulated ticket", &[&me.0]).0);
+        let grant = Grant {
+            owner: self.owner,
+            label: Label::default(),
+            ticket: TicketKey(secret.verifying_key().to_bytes()),
+            name: Label::truncated("simulated"),
+            issued: Wall(0),
+            expires: None,
+        };
+        let owner = &self.world.nodes[0].signer;
+        let joined = Signature::from_bytes(&secret.sign(&grant.joining_bytes(me)).to_bytes());
+        let signature = owner.sign(&grant.signing_bytes());
+        Credential::Ticket { grant: Box::new(SignedGrant { grant, signature }), joined }
+    }
+}

@@ -1,0 +1,152 @@
+//! Real hosts under real supervisors give the trace of the machines alone.
+
+use super::{TOKENS, finish};
+use crate::{Ask, Mesh, MeshBuilder, Report, millis, secs};
+use messages::Address;
+
+type Scenario = fn(MeshBuilder) -> Report;
+
+fn two_node_completion(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(2).engines(&[0]).build();
+    mesh.run_for(secs(1));
+    let client = mesh.ask(1, Ask::new(1).max_tokens(TOKENS));
+    finish(&mut mesh, client);
+    mesh.report()
+}
+
+fn killed_server(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(3).engines(&[0, 2]).build();
+    mesh.run_for(secs(1));
+    let client = mesh.ask(1, Ask::new(2).max_tokens(TOKENS));
+    mesh.run_for(millis(200));
+    mesh.kill(0);
+    finish(&mut mesh, client);
+    mesh.report()
+}
+
+fn frozen_server(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(3).engines(&[0, 2]).build();
+    mesh.run_for(secs(1));
+    let client = mesh.ask(1, Ask::new(3).max_tokens(TOKENS));
+    mesh.run_for(millis(200));
+    mesh.freeze(2);
+    mesh.run_for(secs(5));
+    mesh.thaw(2);
+    finish(&mut mesh, client);
+    mesh.report()
+}
+
+fn partition_and_heal(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(6).engines(&[0, 5]).build();
+    mesh.run_for(secs(2));
+    mesh.cut(&[0, 1, 2], &[3, 4, 5]);
+    mesh.run_for(secs(30));
+    mesh.heal();
+    mesh.run_for(secs(30));
+    mesh.report()
+}
+
+fn late_join(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(5).absent(&[4]).engines(&[4]).build();
+    mesh.run_for(secs(3));
+    mesh.start(4);
+    mesh.run_for(secs(3));
+    let client = mesh.ask(1, Ask::new(4).max_tokens(TOKENS));
+    finish(&mut mesh, client);
+    mesh.report()
+}
+
+fn cancelled_request(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(2).engines(&[0]).build();
+    mesh.run_for(secs(1));
+    let client = mesh.ask(1, Ask::new(5));
+    mesh.run_for(millis(100));
+    mesh.hang_up(client);
+    mesh.run_for(secs(1));
+    mesh.report()
+}
+
+fn busy_queue(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(2).engines(&[0]).build();
+    mesh.run_for(secs(1));
+    for seed in 0..90 {
+        mesh.ask(1, Ask::new(seed).max_tokens(30));
+    }
+    mesh.run_for(secs(10));
+    mesh.report()
+}
+
+fn killed_actors(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(3).engines(&[0, 2]).build();
+    mesh.run_for(secs(1));
+    let client = mesh.ask(1, Ask::new(6).max_tokens(TOKENS));
+    for round in 0..8 {
+        mesh.run_for(millis(60));
+        let addresses = mesh.addresses(round % 3);
+        let victim = addresses[round * 5 % addresses.len()];
+        if !matches!(victim, Address::Proxy(_) | Address::Stream(_)) {
+            mesh.kill_actor(round % 3, victim);
+        }
+    }
+    finish(&mut mesh, client);
+    mesh.run_for(secs(5));
+    mesh.report()
+}
+
+fn restart_storm(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(2).engines(&[0]).build();
+    mesh.run_for(secs(1));
+    for _ in 0..7 {
+        mesh.kill_actor(0, Address::Router);
+        mesh.run_for(millis(900));
+    }
+    mesh.run_for(secs(65));
+    mesh.report()
+}
+
+fn rebooted_node(builder: MeshBuilder) -> Report {
+    let mut mesh = builder.nodes(4).engines(&[1]).build();
+    mesh.run_for(secs(2));
+    mesh.close(1);
+    mesh.run_for(secs(1));
+    mesh.start(1);
+    mesh.run_for(secs(4));
+    let client = mesh.ask(3, Ask::new(7).max_tokens(TOKENS));
+    finish(&mut mesh, client);
+    mesh.report()
+}
+
+fn check(scenario: Scenario) {
+    for seed in [1, 2] {
+        let machines = scenario(Mesh::seed(seed));
+        let hosts = scenario(Mesh::seed(seed).hosts());
+        assert_eq!(machines, hosts, "seed {seed}");
+        assert!(machines.trace_events > 100, "something happened");
+    }
+}
+
+macro_rules! equal_in_both_tiers {
+    ($($name:ident),+ $(,)?) => {
+        mod equal_in_both_tiers {
+            $(
+                #[test]
+                fn $name() {
+                    super::check(super::$name);
+                }
+            )+
+        }
+    };
+}
+
+equal_in_both_tiers!(
+    two_node_completion,
+    killed_server,
+    frozen_server,
+    partition_and_heal,
+    late_join,
+    cancelled_request,
+    busy_queue,
+    killed_actors,
+    restart_storm,
+    rebooted_node,
+);

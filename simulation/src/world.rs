@@ -1,0 +1,392 @@
+//! The loop: take the earliest event, let one actor take one turn, carry out what it does.
+
+mod driving;
+
+use crate::event::{Event, NodeIndex, Occurrence, Time};
+use crate::executor::Executor;
+use crate::network::{Network, Packet};
+use crate::node::{Mailbox, Node, is_driver};
+use kernel::{
+    Action, Child, Ctx, Effect, Entropy, Exit, How, Incarnation, Mail, Mono, Now, Source, Trace,
+    TraceEvent, Turn, Wall,
+};
+use messages::{Address, Letter};
+use std::collections::BinaryHeap;
+
+/// Wall time at the world's beginning: 2026-01-01 00:00 UTC.
+const EPOCH_US: u64 = 1_767_225_600_000_000;
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) time: Time,
+    pub(crate) seed: u64,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) network: Network,
+    pub(crate) trace: Trace,
+    /// Whether simultaneous turns are drawn in any order.
+    pub(crate) shuffled: bool,
+    /// Exits that were not asked for, in order.
+    pub(crate) crashes: Vec<(NodeIndex, Address, Exit)>,
+    pub(crate) turns: u64,
+    heap: BinaryHeap<Event>,
+    sequence: u64,
+    schedule: Entropy,
+    make_executor: Box<dyn Fn() -> Box<dyn Executor>>,
+}
+
+impl World {
+    pub(crate) fn new(
+        seed: u64,
+        network: Network,
+        nodes: Vec<Node>,
+        shuffled: bool,
+        make_executor: Box<dyn Fn() -> Box<dyn Executor>>,
+    ) -> Self {
+        Self {
+            time: 0,
+            seed,
+            nodes,
+            network,
+            trace: Trace::new(),
+            shuffled,
+            crashes: Vec::new(),
+            turns: 0,
+            heap: BinaryHeap::new(),
+            sequence: 0,
+            schedule: Entropy::from_number(!seed),
+            make_executor,
+        }
+    }
+
+    pub(crate) fn executor(&self) -> Box<dyn Executor> {
+        (self.make_executor)()
+    }
+
+    /// Takes the next event, unless it lies after `until`.
+    pub(crate) fn step(&mut self, until: Time) -> bool {
+        match self.heap.peek() {
+            Some(event) if event.at <= until => {}
+            Some(_) | None => {
+                self.time = self.time.max(until);
+                return false;
+            }
+        }
+        let Some(event) = self.heap.pop() else { return false };
+        self.time = self.time.max(event.at);
+        let Some(node) = self.nodes.get_mut(event.node) else { return true };
+        if node.boot.as_ref().is_none_or(|boot| boot.number != event.boot) {
+            return true;
+        }
+        if let Some(missed) = &mut node.frozen {
+            missed.push(event);
+            return true;
+        }
+        self.happen(event);
+        true
+    }
+
+    /// Puts an occurrence on a node's agenda.
+    pub(crate) fn schedule(&mut self, at: Time, node: NodeIndex, what: Occurrence) {
+        let Some(boot) = self.nodes.get(node).and_then(|node| node.boot.as_ref()) else { return };
+        let boot = boot.number;
+        let drawn = self.shuffled && matches!(what, Occurrence::Turn(..));
+        let tie = if drawn { self.schedule.number() } else { 0 };
+        self.sequence += 1;
+        let sequence = self.sequence;
+        self.heap.push(Event { at, tie, sequence, node, boot, what });
+    }
+
+    /// Puts back what a frozen node has missed.
+    pub(crate) fn thaw(&mut self, node: NodeIndex) {
+        let missed = self.nodes[node].frozen.take().unwrap_or_default();
+        self.network.silence(self.time, node, false);
+        for event in missed {
+            self.schedule(self.time, node, event.what);
+        }
+    }
+
+    /// Carries out effects in the name of `from`.
+    pub(crate) fn apply(&mut self, node: NodeIndex, from: Source, mut effects: Vec<Effect>) {
+        let mut actions = Vec::new();
+        if let Some(boot) = &mut self.nodes[node].boot {
+            boot.switchboard.apply(from, &mut effects, &mut actions);
+        }
+        self.act(node, actions);
+    }
+
+    /// Sends a letter from outside.
+    pub(crate) fn tell(&mut self, node: NodeIndex, letter: Letter) {
+        self.apply(node, Source::World, vec![Effect::Tell(letter)]);
+    }
+
+    /// A life ended without being asked to.
+    pub(crate) fn exited(
+        &mut self,
+        node: NodeIndex,
+        who: Address,
+        life: Incarnation,
+        exit: Exit,
+    ) {
+        let now = self.now(node);
+        self.trace.add(now, index_of(node), who, life, &TraceEvent::Exit(exit.clone()));
+        if exit.is_abnormal() {
+            self.crashes.push((node, who, exit.clone()));
+        }
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        boot.mailboxes.remove(&who);
+        let mut actions = Vec::new();
+        let leaves = if who == Address::Transport {
+            boot.drivers.transport.stream_addresses()
+        } else {
+            Vec::new()
+        };
+        boot.switchboard.exited(now, who, life, exit, &mut actions);
+        for leaf in leaves {
+            if let Some(life) = boot.switchboard.live(leaf) {
+                boot.mailboxes.remove(&leaf);
+                boot.switchboard.exited(now, leaf, life, Exit::Normal, &mut actions);
+            }
+        }
+        self.act(node, actions);
+    }
+
+    /// Both clocks of a node.
+    pub(crate) fn now(&self, node: NodeIndex) -> Now {
+        let started = self.nodes[node].boot.as_ref().map_or(0, |boot| boot.started);
+        Now { mono: Mono(self.time - started), wall: Wall(EPOCH_US + self.time) }
+    }
+
+    /// Sends packets of a node.
+    pub(crate) fn send(&mut self, packets: Vec<Packet>) {
+        for packet in packets {
+            if let Some(at) = self.network.send(self.time, &packet) {
+                let to = packet.to;
+                self.schedule(at, to, Occurrence::Arrive(Box::new(packet)));
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let node = event.node;
+        match event.what {
+            Occurrence::Turn(who, life) => self.turn(node, who, life),
+            Occurrence::Wake(who, life, at) => self.wake(node, who, life, at),
+            Occurrence::Restarts => {
+                let now = self.now(node);
+                let mut actions = Vec::new();
+                if let Some(boot) = &mut self.nodes[node].boot {
+                    boot.switchboard.on_deadline(now, &mut actions);
+                }
+                self.act(node, actions);
+            }
+            driven @ (Occurrence::Arrive(_)
+            | Occurrence::DialTimeout(_)
+            | Occurrence::IdleCheck(_)
+            | Occurrence::EngineStep(..)
+            | Occurrence::Committed(_)) => self.drive(node, driven),
+        }
+    }
+
+    /// The next mail of a mailbox.
+    fn turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(mailbox) = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life)
+        else {
+            return;
+        };
+        mailbox.scheduled = false;
+        let Some((_, mail)) = mailbox.take() else { return };
+        let more = !mailbox.mail.is_empty();
+        if is_driver(who) {
+            self.drive_mail(node, who, mail);
+        } else {
+            let turn = match mail {
+                Mail::Letter(letter) => Turn::Letter(letter),
+                Mail::Signal(signal) => Turn::Signal(signal),
+            };
+            self.machine_turn(node, who, life, turn);
+        }
+        if more {
+            self.schedule_turn(node, who, life);
+        } else {
+            self.drained(node, who, life);
+        }
+    }
+
+    /// A life that was to end after what it had is over when it has nothing more.
+    fn drained(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let mailbox = boot.mailboxes.get(&who);
+        if mailbox.is_some_and(|mailbox| mailbox.life == life && mailbox.draining) {
+            boot.executor.halt(who, life);
+            self.exited(node, who, life, Exit::Stopped);
+        }
+    }
+
+    fn wake(&mut self, node: NodeIndex, who: Address, life: Incarnation, at: Mono) {
+        let now = self.now(node);
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(mailbox) = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life)
+        else {
+            return;
+        };
+        if mailbox.armed != Some(at) {
+            return;
+        }
+        mailbox.armed = None;
+        let due = mailbox.deadline.is_some_and(|deadline| deadline <= now.mono);
+        if due {
+            self.machine_turn(node, who, life, Turn::Deadline);
+        } else {
+            self.arm(node, who, life);
+        }
+    }
+
+    fn machine_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation, turn: Turn) {
+        let now = self.now(node);
+        self.turns += 1;
+        let event = match &turn {
+            Turn::Letter(letter) => TraceEvent::Letter(Box::new(letter.clone())),
+            Turn::Signal(signal) => TraceEvent::Signal(signal.clone()),
+            Turn::Deadline => TraceEvent::Deadline,
+        };
+        self.trace.add(now, index_of(node), who, life, &event);
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let outcome = boot.executor.turn(who, life, now, turn);
+        if let Some(exit) = outcome.exit {
+            return self.exited(node, who, life, exit);
+        }
+        if let Some(mailbox) = boot.mailboxes.get_mut(&who) {
+            mailbox.deadline = outcome.deadline.map(|deadline| deadline.at);
+        }
+        self.arm(node, who, life);
+        if !outcome.effects.is_empty() {
+            let effects = TraceEvent::Effects(outcome.effects);
+            self.trace.add(now, index_of(node), who, life, &effects);
+            if let TraceEvent::Effects(effects) = effects {
+                self.apply(node, Source::Actor(who, life), effects);
+            }
+        }
+    }
+
+    /// Sees to it that a wake is on its way, no later than the deadline.
+    fn arm(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
+        let now = self.now(node).mono;
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let started = boot.started;
+        let Some(mailbox) = boot.mailboxes.get_mut(&who) else { return };
+        let Some(deadline) = mailbox.deadline else { return };
+        if mailbox.armed.is_none_or(|armed| deadline < armed) {
+            mailbox.armed = Some(deadline);
+            let at = started + deadline.max(now).0;
+            self.schedule(at, node, Occurrence::Wake(who, life, deadline));
+        }
+    }
+
+    fn schedule_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(mailbox) = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life)
+        else {
+            return;
+        };
+        if !mailbox.scheduled {
+            mailbox.scheduled = true;
+            self.schedule(self.time, node, Occurrence::Turn(who, life));
+        }
+    }
+
+    fn act(&mut self, node: NodeIndex, mut actions: Vec<Action>) {
+        while !actions.is_empty() {
+            let mut more = Vec::new();
+            for action in actions {
+                self.act_once(node, action, &mut more);
+            }
+            actions = more;
+        }
+        let Some(boot) = &self.nodes[node].boot else { return };
+        let started = boot.started;
+        if let Some(deadline) = boot.switchboard.deadline() {
+            let at = (started + deadline.at.0).max(self.time);
+            self.schedule(at, node, Occurrence::Restarts);
+        }
+    }
+
+    fn act_once(&mut self, node: NodeIndex, action: Action, more: &mut Vec<Action>) {
+        let now = self.now(node);
+        let Some(boot) = &mut self.nodes[node].boot else { return };
+        match action {
+            Action::Deliver { to, life, from, mail } => {
+                let mailbox =
+                    boot.mailboxes.entry(to).or_insert_with(|| Mailbox::new(to, life));
+                if mailbox.life != life {
+                    *mailbox = Mailbox::new(to, life);
+                }
+                match mailbox.enter(from, mail) {
+                    Ok(()) => self.schedule_turn(node, to, life),
+                    Err(letter) => {
+                        let event = TraceEvent::Shed(letter.clone());
+                        self.trace.add(now, index_of(node), to, life, &event);
+                        boot.switchboard.refused(from, *letter, more);
+                    }
+                }
+            }
+            Action::Spawn { child, life } => self.spawn(node, &child, life, more),
+            Action::Halt { who, life, how } => {
+                let mailbox = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life);
+                if let Some(mailbox) = mailbox
+                    && how == How::Drain
+                    && !mailbox.mail.is_empty()
+                {
+                    mailbox.draining = true;
+                    return;
+                }
+                let exit = Exit::Stopped;
+                self.trace.add(now, index_of(node), who, life, &TraceEvent::Exit(exit.clone()));
+                boot.executor.halt(who, life);
+                boot.mailboxes.remove(&who);
+                boot.switchboard.exited(now, who, life, exit, more);
+            }
+            Action::Parked { to, letter } => {
+                let event = TraceEvent::Park(Box::new(letter));
+                self.trace.add(now, index_of(node), to, Incarnation::default(), &event);
+            }
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        node: NodeIndex,
+        child: &Child,
+        life: Incarnation,
+        more: &mut Vec<Action>,
+    ) {
+        let now = self.now(node);
+        let at = child.at;
+        let place = &mut self.nodes[node];
+        let Some(boot) = &mut place.boot else { return };
+        self.trace.add(now, index_of(node), at, life, &TraceEvent::Start);
+        let begun = if is_driver(at) {
+            driving::renew(place.index, place.me, &place.engines, boot, at, life);
+            Ok(())
+        } else {
+            let mut node_seed = [0; 32];
+            node_seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+            node_seed[8..16].copy_from_slice(&(node as u64).to_le_bytes());
+            let entropy = Entropy::of(&node_seed, at, life);
+            let signer = std::sync::Arc::clone(&place.signer) as _;
+            boot.executor.spawn(child, life, Ctx { entropy, signer })
+        };
+        match begun {
+            Ok(()) => {
+                boot.mailboxes.insert(at, Mailbox::new(at, life));
+                boot.switchboard.started(at, life, more);
+            }
+            Err(exit) => boot.switchboard.exited(now, at, life, exit, more),
+        }
+    }
+}
+
+/// A node's place, as the trace writes it.
+pub(crate) fn index_of(node: NodeIndex) -> u32 {
+    u32::try_from(node).unwrap_or(u32::MAX)
+}
