@@ -98,11 +98,9 @@ impl Branch {
             Self::Node => None,
             Self::Sessions(network) => Some(Self::Network(network)),
             Self::Requests => Some(Self::Gateway),
-            Self::Store
-            | Self::Transport
-            | Self::Inference
-            | Self::Network(_)
-            | Self::Gateway => Some(Self::Node),
+            Self::Store | Self::Transport | Self::Inference | Self::Network(_) | Self::Gateway => {
+                Some(Self::Node)
+            }
         }
     }
 }

@@ -8,15 +8,25 @@ const CHECKSUM_CHARS: usize = 5;
 
 static BASE32: LazyLock<Option<Encoding>> = LazyLock::new(|| {
     let mut specification = Specification::new();
-    specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-    specification.translate.from.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    specification.translate.to.push_str("abcdefghijklmnopqrstuvwxyz");
+    specification
+        .symbols
+        .push_str("abcdefghijklmnopqrstuvwxyz234567");
+    specification
+        .translate
+        .from
+        .push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    specification
+        .translate
+        .to
+        .push_str("abcdefghijklmnopqrstuvwxyz");
     specification.encoding().ok()
 });
 
 /// The lowercase base32 of `bytes`.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    BASE32.as_ref().map_or_else(String::new, |encoding| encoding.encode(bytes))
+    BASE32
+        .as_ref()
+        .map_or_else(String::new, |encoding| encoding.encode(bytes))
 }
 
 /// The bytes of a base32 text in either case, or nothing where it is not one.

@@ -109,7 +109,10 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T,
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
             if items.len() == MAX {
-                return Err(A::Error::custom(TooLong { len: MAX + 1, max: MAX }));
+                return Err(A::Error::custom(TooLong {
+                    len: MAX + 1,
+                    max: MAX,
+                }));
             }
             items.push(item);
         }
@@ -188,3 +191,6 @@ impl<const MAX: usize> Visitor<'_> for LabelVisitor<MAX> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,9 @@ fn parse_32(text: &str) -> Result<[u8; 32], IdError> {
         64 => hex(text),
         _ => return Err(IdError::Shape),
     };
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(IdError::Checksum)
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(IdError::Checksum)
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
@@ -93,9 +95,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// One client request. Unique on its node for ever: the boot counter is durable.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId {
     /// The boot of the node that minted it.
     pub boot: u64,
@@ -144,9 +144,7 @@ counter_id! {
 pub struct DeviceId(pub u16);
 
 /// One try of one request, as the worker knows it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId {
     /// The node whose client asked.
     pub origin: NodeId,
@@ -155,3 +153,6 @@ pub struct JobId {
     /// The try, counted from 1.
     pub attempt: u32,
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use crate::ports::engine;
 use crate::request_proxy::Flow;
 use crate::{Address, Class, DeviceId, Job, Letter, NetworkId, NodeId, RequestId, StreamId};
-use crate::{request_proxy, ports::stream, wire::latest::JobReply};
+use crate::{ports::stream, request_proxy, wire::latest::JobReply};
 use serde::{Deserialize, Serialize};
 
 /// What a worker is built from.

@@ -2,7 +2,7 @@
 
 use crate::bounded::{Label, List};
 use crate::limits::{
-    BATCH_TOKENS_MAX, MESSAGES_MAX, REASON_BYTES_MAX, TOKENS_MAX, TOKEN_BYTES_MAX,
+    BATCH_TOKENS_MAX, MESSAGES_MAX, REASON_BYTES_MAX, TOKEN_BYTES_MAX, TOKENS_MAX,
 };
 use crate::{Digest, JobId, ModelId, Text, Wall};
 use bytes::Bytes;
@@ -28,9 +28,10 @@ pub struct TokenPiece {
 fn token_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
     let bytes = Bytes::deserialize(deserializer)?;
     match bytes.len() {
-        len if len > TOKEN_BYTES_MAX => {
-            Err(D::Error::custom(crate::TooLong { len, max: TOKEN_BYTES_MAX }))
-        }
+        len if len > TOKEN_BYTES_MAX => Err(D::Error::custom(crate::TooLong {
+            len,
+            max: TOKEN_BYTES_MAX,
+        })),
         _ => Ok(bytes),
     }
 }

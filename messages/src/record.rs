@@ -108,7 +108,9 @@ impl Record {
             (&self.id, self.stamp, self.value.is_some()),
         );
         let header = postcard::to_stdvec(&header).unwrap_or_default();
-        Digest::of("mesh-node record v1", &[&header, value]).0.to_vec()
+        Digest::of("mesh-node record v1", &[&header, value])
+            .0
+            .to_vec()
     }
 }
 
@@ -212,8 +214,11 @@ impl Capabilities {
         if bytes.len() > RECORD_BYTES_MAX {
             return Err(RecordError::TooLarge(bytes.len()));
         }
-        let fields: List<Field, FIELDS_MAX> =
-            postcard::from_bytes(bytes).map_err(|_| RecordError::Malformed)?;
+        let (fields, rest): (List<Field, FIELDS_MAX>, _) =
+            postcard::take_from_bytes(bytes).map_err(|_| RecordError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(RecordError::Malformed);
+        }
         let mut read = Self::default();
         for Field { tag, body } in &fields {
             match tag {
@@ -235,7 +240,10 @@ impl Capabilities {
 }
 
 fn field(tag: u8, body: &impl Serialize) -> Field {
-    Field { tag, body: Bytes::from(postcard::to_stdvec(body).unwrap_or_default()) }
+    Field {
+        tag,
+        body: Bytes::from(postcard::to_stdvec(body).unwrap_or_default()),
+    }
 }
 
 fn value<T: DeserializeOwned + Default>(body: &[u8]) -> T {
@@ -244,3 +252,6 @@ fn value<T: DeserializeOwned + Default>(body: &[u8]) -> T {
         Ok(_) | Err(_) => T::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

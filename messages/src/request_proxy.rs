@@ -1,12 +1,10 @@
 //! What a request in progress may be told.
 
 use crate::bounded::{Label, List};
-use crate::limits::{NAME_BYTES_MAX, STOPS_MAX, STOP_BYTES_MAX};
+use crate::limits::{NAME_BYTES_MAX, STOP_BYTES_MAX, STOPS_MAX};
 use crate::router::{Choice, NoRoute};
 use crate::wire::latest::JobReply;
-use crate::{
-    Class, Digest, Micros, NodeId, Prompt, Refusal, RequestId, StreamId, Wall,
-};
+use crate::{Class, Digest, Micros, NodeId, Prompt, Refusal, RequestId, StreamId, Wall};
 use serde::{Deserialize, Serialize};
 
 /// What a request is built from.

@@ -64,7 +64,9 @@ impl Grant {
     #[must_use]
     pub fn joining_bytes(&self, joiner: NodeId) -> Vec<u8> {
         let grant = self.signing_bytes();
-        Digest::of("mesh-node join v1", &[&grant, &joiner.0]).0.to_vec()
+        Digest::of("mesh-node join v1", &[&grant, &joiner.0])
+            .0
+            .to_vec()
     }
 }
 
@@ -145,6 +147,12 @@ impl fmt::Display for Ticket {
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("grant", &self.grant).field("issuer", &self.issuer).finish()
+        f.debug_struct("Ticket")
+            .field("grant", &self.grant)
+            .field("issuer", &self.issuer)
+            .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,10 @@ pub(crate) struct HelloBudget {
 impl HelloBudget {
     fn allow(&mut self, now: Mono) -> bool {
         if now.since(self.since) > HELLO_WINDOW {
-            *self = Self { since: now, count: 0 };
+            *self = Self {
+                since: now,
+                count: 0,
+            };
         }
         self.count += 1;
         self.count <= HELLOS_MAX
@@ -79,7 +82,9 @@ impl HelloBudget {
 impl PeerSession {
     /// Says Hello on a link: a greeting, or the answer where the peer's Hello is already here.
     pub(crate) fn say_hello(&mut self, now: Now, id: LinkId, out: &mut Outbox) {
-        let Some(link) = self.links.get_mut(id) else { return };
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
         let answers = link.talk.hello.is_some();
         link.talk.hello_sent = true;
         link.talk.greeting = (!answers).then_some(now.mono);
@@ -109,7 +114,9 @@ impl PeerSession {
             };
         }
         let (is_primary, active) = (id == self.links.primary.id, self.active);
-        let Some(link) = self.links.get_mut(id) else { return };
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
         let talk = &mut link.talk;
         let is_answer = hello.features & Hello::ANSWER != 0;
         if is_answer && talk.hello.is_some() {
@@ -136,7 +143,9 @@ impl PeerSession {
     }
 
     pub(crate) fn on_proof(&mut self, now: Now, id: LinkId, proof: Credential, out: &mut Outbox) {
-        let Some(link) = self.links.get_mut(id) else { return };
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
         match link.talk.phase() {
             Phase::Greeting => {
                 // The peer's Hello met nobody here: ask for it.
@@ -157,7 +166,9 @@ impl PeerSession {
     }
 
     pub(crate) fn on_admit(&mut self, id: LinkId) {
-        let Some(link) = self.links.get_mut(id) else { return };
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
         match link.talk.phase() {
             Phase::Greeting => self.dropped += 1,
             Phase::Judging | Phase::Admitting | Phase::Active | Phase::Closing => {
@@ -211,13 +222,14 @@ impl PeerSession {
             let proof = ControlFrame::Proof(self.seed.credential.clone());
             self.send(proof, out);
         }
-        if self.links.primary.talk.judged == Judged::No
-            && self.links.primary.talk.proof.is_some()
-        {
+        if self.links.primary.talk.judged == Judged::No && self.links.primary.talk.proof.is_some() {
             self.links.primary.talk.judged = Judged::Asked;
             self.judge(now, out);
         }
-        match (self.links.primary.talk.phase() == Phase::Active, self.active) {
+        match (
+            self.links.primary.talk.phase() == Phase::Active,
+            self.active,
+        ) {
             (true, false) => self.activate(now, out),
             (false, true) => {
                 self.active = false;
@@ -229,7 +241,9 @@ impl PeerSession {
 
     /// Puts the peer's credential before the roster.
     pub(crate) fn judge(&mut self, now: Now, out: &mut Outbox) {
-        let Some(credential) = self.links.primary.talk.proof.clone() else { return };
+        let Some(credential) = self.links.primary.talk.proof.clone() else {
+            return;
+        };
         let peer = self.seed.peer;
         self.ask_at = Some(now.mono + ASK_AGAIN);
         out.tell(self.to_roster(roster::Input::Judge { peer, credential }));
@@ -238,7 +252,9 @@ impl PeerSession {
     fn activate(&mut self, now: Now, out: &mut Outbox) {
         self.active = true;
         self.live.begin(now.mono);
-        out.tell(self.to_roster(roster::Input::Active { peer: self.seed.peer }));
+        out.tell(self.to_roster(roster::Input::Active {
+            peer: self.seed.peer,
+        }));
         if let Some(load) = self.load {
             self.send(ControlFrame::Load(load), out);
         }

@@ -308,7 +308,11 @@ impl PeerSession {
 
     fn send_on(&self, link: LinkId, frame: ControlFrame, out: &mut Outbox) {
         let (network, frame) = (self.seed.network, Box::new(frame));
-        out.tell(Letter::Transport(transport::Command::Send { link, network, frame }));
+        out.tell(Letter::Transport(transport::Command::Send {
+            link,
+            network,
+            frame,
+        }));
     }
 
     const fn to_roster(&self, input: roster::Input) -> Letter {
@@ -324,7 +328,11 @@ impl Machine for PeerSession {
         match input {
             Input::Link { link, dialled } => self.on_link(now, link, dialled, out),
             Input::Inbound { stream, link, job } => self.on_inbound(stream, link, job, out),
-            Input::Opened { stream, request, attempt } => {
+            Input::Opened {
+                stream,
+                request,
+                attempt,
+            } => {
                 self.on_opened(stream, request, attempt, out);
             }
             Input::OpenFailed { request, attempt } => self.on_open_failed(request, attempt, out),
@@ -440,8 +448,16 @@ impl Machine for PeerSession {
 
     fn invariants(&self) {
         let phase = self.phase();
-        assert_eq!(self.active, phase == Phase::Active, "active in phase {}", phase.name());
-        assert!(self.streams.peers() <= JOBS_PER_PEER_MAX, "more jobs than the peer may have");
+        assert_eq!(
+            self.active,
+            phase == Phase::Active,
+            "active in phase {}",
+            phase.name()
+        );
+        assert!(
+            self.streams.peers() <= JOBS_PER_PEER_MAX,
+            "more jobs than the peer may have"
+        );
         assert!(
             self.ask_at.is_none() || self.links.primary.talk.proof.is_some(),
             "a verdict is awaited on nothing"

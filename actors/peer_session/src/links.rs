@@ -32,7 +32,14 @@ impl Link {
             addr: None,
             rtt: Micros::ZERO,
         };
-        Self { id, dialled, since: now, heard: now, path, talk: Talk::new() }
+        Self {
+            id,
+            dialled,
+            since: now,
+            heard: now,
+            path,
+            talk: Talk::new(),
+        }
     }
 }
 
@@ -47,7 +54,11 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) const fn new(primary: Link) -> Self {
-        Self { primary, others: Vec::new(), gone: VecDeque::new() }
+        Self {
+            primary,
+            others: Vec::new(),
+            gone: VecDeque::new(),
+        }
     }
 
     pub(crate) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
@@ -94,7 +105,11 @@ impl Links {
         assert!(self.gone.len() <= GONE_MAX, "too many links are remembered");
         for link in &self.others {
             assert!(link.id != self.primary.id, "a link competes with itself");
-            assert_eq!(link.talk.judged, Judged::No, "only the link in use is judged");
+            assert_eq!(
+                link.talk.judged,
+                Judged::No,
+                "only the link in use is judged"
+            );
         }
         for link in self.all() {
             assert!(!self.is_gone(link), "a link is both gone and there");
@@ -106,12 +121,14 @@ impl Links {
         self.others
             .iter()
             .map(|link| match (&link.talk.hello, link.dialled) {
-                (Some((_, at)), Some(_)) => {
-                    Deadline { at: *at + CHOICE_WAIT, why: "choose a link" }
-                }
-                (Some(_) | None, _) => {
-                    Deadline { at: link.since + HANDSHAKE, why: "a second link is silent" }
-                }
+                (Some((_, at)), Some(_)) => Deadline {
+                    at: *at + CHOICE_WAIT,
+                    why: "choose a link",
+                },
+                (Some(_) | None, _) => Deadline {
+                    at: link.since + HANDSHAKE,
+                    why: "a second link is silent",
+                },
             })
             .min()
     }
@@ -133,7 +150,11 @@ impl PeerSession {
             let letter = match ended {
                 Ended::LinkLost(_) => {
                     let peer = self.seed.peer;
-                    self.to_roster(roster::Input::LinkUp { peer, link: id, dialled })
+                    self.to_roster(roster::Input::LinkUp {
+                        peer,
+                        link: id,
+                        dialled,
+                    })
                 }
                 Ended::DeniedByPeer(_) | Ended::DeniedHere(_) | Ended::Left => {
                     self.close_letter(id, "the session is over")
@@ -145,11 +166,17 @@ impl PeerSession {
         if let Some(link) = self.links.get_mut(id) {
             link.dialled = Some(dialled);
         } else if self.links.has_room() {
-            self.links.others.push(Link::new(id, Some(dialled), now.mono));
+            self.links
+                .others
+                .push(Link::new(id, Some(dialled), now.mono));
         } else {
             return out.tell(self.close_letter(id, "too many links"));
         }
-        if self.links.get_mut(id).is_some_and(|link| !link.talk.hello_sent) {
+        if self
+            .links
+            .get_mut(id)
+            .is_some_and(|link| !link.talk.hello_sent)
+        {
             self.say_hello(now, id, out);
         }
     }
@@ -174,7 +201,13 @@ impl PeerSession {
 
     /// Keeps one of two links as soon as it is clear which.
     pub(crate) fn choose(&mut self, now: Now, out: &mut Outbox) {
-        for id in self.links.others.iter().map(|link| link.id).collect::<Vec<_>>() {
+        for id in self
+            .links
+            .others
+            .iter()
+            .map(|link| link.id)
+            .collect::<Vec<_>>()
+        {
             let Some(other) = self.links.others.iter().find(|link| link.id == id) else {
                 continue;
             };
@@ -194,7 +227,11 @@ impl PeerSession {
         let primary = &self.links.primary;
         let (Some((theirs, at)), Some(dialled)) = (&other.talk.hello, other.dialled) else {
             let silent = now >= other.since + HANDSHAKE;
-            return if silent { Choice::Primary } else { Choice::Later };
+            return if silent {
+                Choice::Primary
+            } else {
+                Choice::Later
+            };
         };
         let waited = now >= *at + CHOICE_WAIT;
         let Some((ours, _)) = &primary.talk.hello else {
@@ -202,13 +239,25 @@ impl PeerSession {
         };
         if theirs.boot != ours.boot {
             // An older boot of the peer is dead, whatever its link looks like.
-            return if theirs.boot > ours.boot { Choice::Other } else { Choice::Primary };
+            return if theirs.boot > ours.boot {
+                Choice::Other
+            } else {
+                Choice::Primary
+            };
         }
         let Some(primary_dialled) = primary.dialled else {
-            return if waited { Choice::Primary } else { Choice::Later };
+            return if waited {
+                Choice::Primary
+            } else {
+                Choice::Later
+            };
         };
         let (one, two) = (self.dialler(primary_dialled), self.dialler(dialled));
-        let other_wins = if one == two { other.id > primary.id } else { two < one };
+        let other_wins = if one == two {
+            other.id > primary.id
+        } else {
+            two < one
+        };
         match (other_wins, self.active) {
             (true, _) => Choice::Other,
             (false, false) => Choice::Primary,
@@ -221,7 +270,11 @@ impl PeerSession {
     }
 
     const fn dialler(&self, dialled: bool) -> NodeId {
-        if dialled { self.seed.me } else { self.seed.peer }
+        if dialled {
+            self.seed.me
+        } else {
+            self.seed.peer
+        }
     }
 
     /// Goes on over another link: with its own handshake, as far as that has come.
@@ -231,7 +284,11 @@ impl PeerSession {
         }
         self.ask_at = None;
         self.live.heard(now.mono);
-        debug_assert_eq!(self.links.primary.talk.judged, Judged::No, "only the primary is judged");
+        debug_assert_eq!(
+            self.links.primary.talk.judged,
+            Judged::No,
+            "only the primary is judged"
+        );
         if !self.links.primary.talk.hello_sent {
             self.say_hello(now, id, out);
         }

@@ -57,10 +57,19 @@ impl Liveness {
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
-        let ping = Deadline { at: self.ping_at, why: "ping" };
+        let ping = Deadline {
+            at: self.ping_at,
+            why: "ping",
+        };
         let turn = match self.fresh {
-            true => Deadline { at: self.fresh_until(), why: "the peer is silent" },
-            false => Deadline { at: self.stale_since + SILENT, why: "the peer is lost" },
+            true => Deadline {
+                at: self.fresh_until(),
+                why: "the peer is silent",
+            },
+            false => Deadline {
+                at: self.stale_since + SILENT,
+                why: "the peer is lost",
+            },
         };
         ping.min(turn)
     }

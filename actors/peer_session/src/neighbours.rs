@@ -22,8 +22,18 @@ pub(crate) struct Neighbours {
 
 impl Neighbours {
     pub(crate) fn deadline(&self) -> Option<Deadline> {
-        let away = self.away.iter().map(|(at, _)| Deadline { at: *at, why: "watch again" }).min();
-        let unsent = self.unsent_at.map(|at| Deadline { at, why: "tell the roster again" });
+        let away = self
+            .away
+            .iter()
+            .map(|(at, _)| Deadline {
+                at: *at,
+                why: "watch again",
+            })
+            .min();
+        let unsent = self.unsent_at.map(|at| Deadline {
+            at,
+            why: "tell the roster again",
+        });
         Deadline::earliest(away, unsent)
     }
 
@@ -36,8 +46,15 @@ impl Neighbours {
     }
 
     pub(crate) fn invariants(&self) {
-        assert!(self.away.len() <= NEIGHBOURS_MAX, "more neighbours than there are");
-        assert_eq!(self.unsent.is_empty(), self.unsent_at.is_none(), "unsent without a deadline");
+        assert!(
+            self.away.len() <= NEIGHBOURS_MAX,
+            "more neighbours than there are"
+        );
+        assert_eq!(
+            self.unsent.is_empty(),
+            self.unsent_at.is_none(),
+            "unsent without a deadline"
+        );
     }
 }
 
@@ -45,7 +62,12 @@ impl PeerSession {
     /// The actors whose loss is noticed here, but for streams.
     pub(crate) const fn watched(&self) -> [Address; NEIGHBOURS_MAX] {
         let roster = Address::Roster(self.seed.network);
-        [Address::Router, roster, Address::Transport, Address::Observer]
+        [
+            Address::Router,
+            roster,
+            Address::Transport,
+            Address::Observer,
+        ]
     }
 
     pub(crate) fn on_down(&mut self, now: Now, who: Address, why: &Exit, out: &mut Outbox) {
@@ -60,7 +82,10 @@ impl PeerSession {
                 let returns = why.is_abnormal() && !matches!(why, Exit::StartFailed(_));
                 match returns {
                     true => self.resync(now, who, out),
-                    false => self.neighbours.away.push((now.mono + AWAY, who)),
+                    false => {
+                        self.neighbours.away.retain(|(_, away)| *away != who);
+                        self.neighbours.away.push((now.mono + AWAY, who));
+                    }
                 }
             }
             Address::Store
@@ -83,11 +108,16 @@ impl PeerSession {
                 // In this order: the roster then knows the member before its session.
                 self.judge(now, out);
                 if self.active {
-                    out.tell(self.to_roster(roster::Input::Active { peer: self.seed.peer }));
+                    out.tell(self.to_roster(roster::Input::Active {
+                        peer: self.seed.peer,
+                    }));
                 }
                 if let Some(own) = self.peer.own.clone() {
                     let entries = List::truncated([own]);
-                    let input = roster::Input::Introduced { from: self.seed.peer, entries };
+                    let input = roster::Input::Introduced {
+                        from: self.seed.peer,
+                        entries,
+                    };
                     self.neighbours.keep(input, now.mono + UNSENT_AGAIN);
                 }
             }
@@ -134,7 +164,13 @@ impl PeerSession {
             Letter::Transport(transport::Command::Open { request, job, .. }) => {
                 self.on_open_failed(request, job.id.attempt, out);
             }
-            Letter::Worker(_, inference_worker::Input::Job { sink: Sink::Stream(stream), .. }) => {
+            Letter::Worker(
+                _,
+                inference_worker::Input::Job {
+                    sink: Sink::Stream(stream),
+                    ..
+                },
+            ) => {
                 out.tell(Letter::Stream(stream, stream::Command::Refuse(BUSY)));
             }
             // The request is over.

@@ -7,7 +7,9 @@ use messages::observer::{self, Fact, FactKey, PeerFact};
 use messages::ports::transport::PathInfo;
 use messages::router::{self, PeerState};
 use messages::wire::latest::{Introduction, Load};
-use messages::{Accepting, Capabilities, Kind, Label, Letter, List, Micros, ModelAdvert, Mono, Now};
+use messages::{
+    Accepting, Capabilities, Kind, Label, Letter, List, Micros, ModelAdvert, Mono, Now,
+};
 
 /// What the peer says of itself.
 #[derive(Debug, Default)]
@@ -38,7 +40,12 @@ struct Told<K> {
 
 impl<K> Default for Told<K> {
     fn default() -> Self {
-        Self { what: None, at: Mono::default(), due: None, hold: None }
+        Self {
+            what: None,
+            at: Mono::default(),
+            due: None,
+            hold: None,
+        }
     }
 }
 
@@ -183,7 +190,10 @@ impl PeerSession {
                 dropped: key.dropped,
             };
             let fact = Box::new(Fact::Peer(fact));
-            out.tell(Letter::Observer(observer::Input::Fact(self.fact_key(), fact)));
+            out.tell(Letter::Observer(observer::Input::Fact(
+                self.fact_key(),
+                fact,
+            )));
         }
     }
 

@@ -30,12 +30,20 @@ enum Side {
 impl Streams {
     /// Jobs of this node at the peer.
     pub(crate) fn ours(&self) -> usize {
-        self.opening.len() + self.open.values().filter(|side| **side == Side::Ours).count()
+        self.opening.len()
+            + self
+                .open
+                .values()
+                .filter(|side| **side == Side::Ours)
+                .count()
     }
 
     /// Jobs of the peer here.
     pub(crate) fn peers(&self) -> usize {
-        self.open.values().filter(|side| **side != Side::Ours).count()
+        self.open
+            .values()
+            .filter(|side| **side != Side::Ours)
+            .count()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -47,7 +55,10 @@ impl Streams {
     }
 
     fn at_device(&self, device: DeviceId) -> usize {
-        self.open.values().filter(|side| **side == Side::Peers(device)).count()
+        self.open
+            .values()
+            .filter(|side| **side == Side::Peers(device))
+            .count()
     }
 }
 
@@ -134,7 +145,10 @@ impl PeerSession {
                 self.streams.open.insert(stream, Side::Peers(device));
                 out.tell(Letter::Stream(stream, stream::Command::Serve(device)));
                 let sink = Sink::Stream(stream);
-                out.tell(Letter::Worker(device, inference_worker::Input::Job { sink, job }));
+                out.tell(Letter::Worker(
+                    device,
+                    inference_worker::Input::Job { sink, job },
+                ));
                 out.watch(Address::Stream(stream));
             }
         }
@@ -182,6 +196,8 @@ fn not_opened(request: RequestId, attempt: u32, why: Refusal) -> Letter {
 }
 
 /// The answer where there is no room: slots turn over in about a second.
-pub(crate) const BUSY: Refusal = Refusal::Busy { retry_after_ms: 1_000 };
+pub(crate) const BUSY: Refusal = Refusal::Busy {
+    retry_after_ms: 1_000,
+};
 /// After this a stream that was asked for will not come: the transport's own limit is shorter.
 const OPENING_MAX: Micros = Micros::from_secs(10);

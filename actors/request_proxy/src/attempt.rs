@@ -99,7 +99,7 @@ impl Attempt {
     pub(crate) fn accept(&mut self, now: Mono, compute: Compute) {
         self.sign(now);
         self.accepted = Some(compute);
-        self.due = now + SIGN_WAIT;
+        self.due = self.due.max(now + self.gap_max().max(SIGN_WAIT));
     }
 
     /// The job runs, or waits. True where the engine has moved since the last time.

@@ -1,1 +1,311 @@
-//! Membership of one network, and the verdict of the one gate.
+//! Roster: membership of one network, and the verdict of the one gate.
+//!
+//! SPEC
+
+mod advert;
+mod dial;
+mod durable;
+mod introductions;
+mod members;
+mod neighbours;
+mod refusal;
+mod sessions;
+mod tickets;
+mod verify;
+
+pub use tickets::join;
+pub use verify::{
+    IntroductionFault, TicketFault, verify_credential, verify_grant, verify_introduction,
+    verify_record, verify_revocation, verify_signature, verify_ticket,
+};
+
+use advert::Advert;
+use dial::Dials;
+use durable::Durable;
+use introductions::CatchUp;
+use kernel::{Ctx, Deadline, Failure, Machine, Outbox, Signal, View};
+use members::Table;
+use messages::observer::{self, Fact, FactKey, NetworkFact};
+use messages::roster::{Input, Seed};
+use messages::{Label, Letter, Micros, Mono, NodeId, Now};
+use neighbours::Away;
+use refusal::Refused;
+use sessions::Sessions;
+use tickets::Tickets;
+
+/// Membership of one network.
+#[derive(Debug)]
+pub struct Roster {
+    seed: Seed,
+    ctx: Ctx,
+    phase: Phase,
+    table: Table,
+    sessions: Sessions,
+    dials: Dials,
+    advert: Advert,
+    tickets: Tickets,
+    durable: Durable,
+    catch_up: CatchUp,
+    catch_up_at: Option<Mono>,
+    /// When to write what changed of the members.
+    members_at: Option<Mono>,
+    /// When to drop members whose time is over.
+    sweep_at: Mono,
+    away: Away,
+    refused: Option<Refused>,
+    /// What the snapshot was told last.
+    fact: Option<NetworkFact>,
+    /// Entries and rows that did not verify or could not be read.
+    skipped: u64,
+}
+
+/// Whether what is durable is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not yet: nobody is judged, nobody is dialled.
+    Loading {
+        /// When to ask the store again.
+        again: Mono,
+    },
+    /// It is.
+    Ready,
+}
+
+impl Phase {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Loading { .. } => "loading",
+            Self::Ready => "ready",
+        }
+    }
+}
+
+impl Roster {
+    /// The membership of the seed's network.
+    #[must_use]
+    pub fn new(seed: Seed, mut ctx: Ctx) -> Self {
+        Self {
+            phase: Phase::Loading {
+                again: Mono::default(),
+            },
+            table: Table::new(seed.me, &seed.contacts),
+            sessions: Sessions::default(),
+            dials: Dials::paused(),
+            advert: Advert::new(&seed),
+            tickets: Tickets::default(),
+            durable: Durable::new(ctx.entropy.number()),
+            catch_up: CatchUp::default(),
+            catch_up_at: None,
+            members_at: None,
+            sweep_at: Mono::default(),
+            away: Away::default(),
+            refused: None,
+            fact: None,
+            skipped: 0,
+            seed,
+            ctx,
+        }
+    }
+
+    const fn is_loading(&self) -> bool {
+        matches!(self.phase, Phase::Loading { .. })
+    }
+
+    /// What is durable is known: membership is judged, and whoever is known is dialled.
+    fn on_ready(&mut self, now: Now, out: &mut Outbox) {
+        self.phase = Phase::Ready;
+        self.dials.paused = false;
+        self.begin_advert(now);
+        for peer in self.table.members() {
+            // Introduced while the revocations were not known.
+            let revoked = |member: &members::Member| self.tickets.is_revoked(&member.credential);
+            if self.table.get(peer).is_some_and(revoked) {
+                self.forget_member(peer);
+            }
+        }
+        // Contacts at once, the others after a moment of their own.
+        for peer in self.table.contacts() {
+            if !self.sessions.is_live(peer) {
+                self.dials.trust(peer, true);
+                self.dials.want(peer, now.mono);
+            }
+        }
+        for peer in self.table.members() {
+            self.want(now, peer);
+        }
+        for peer in self.sessions.active_peers() {
+            self.catch_up.begin(peer);
+        }
+        self.look_at_own_membership(now);
+        self.dial(now, out);
+        self.catch_up(now, out);
+        self.plan_members(now);
+    }
+
+    /// A member's new record: it may be elsewhere, or in another mind.
+    fn on_news_of(&mut self, now: Now, peer: NodeId) {
+        if !self.sessions.is_live(peer) && !self.is_loading() {
+            self.dials.trust(peer, self.table.trusts(peer));
+            self.dials.changed(peer, now.mono, &mut self.ctx.entropy);
+        }
+    }
+
+    fn forget_member(&mut self, peer: NodeId) {
+        self.table.drop_member(peer);
+        if !self.table.knows(peer) {
+            self.dials.forget(peer);
+        }
+    }
+
+    fn sweep(&mut self, now: Now) {
+        self.sweep_at = now.mono + SWEEP;
+        for peer in self.table.expired(now.wall) {
+            if !self.sessions.contains(peer) {
+                self.forget_member(peer);
+            }
+        }
+        self.plan_members(now);
+    }
+
+    /// Tells the snapshot what changed.
+    fn report(&mut self, out: &mut Outbox) {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let fact = NetworkFact {
+            label: self.seed.label.clone(),
+            owner: self.seed.owner,
+            members: count(self.table.len() + 1),
+            active: count(self.sessions.active()),
+            addrs: self.advert.addrs().clone(),
+            refused: self
+                .refused
+                .as_ref()
+                .map(|refused| Label::truncated(&refused.why.to_string())),
+        };
+        if self.fact.as_ref() != Some(&fact) {
+            self.fact = Some(fact.clone());
+            let key = FactKey::Network(self.seed.network);
+            let fact = Box::new(Fact::Network(fact));
+            out.tell(Letter::Observer(observer::Input::Fact(key, fact)));
+        }
+    }
+}
+
+impl Machine for Roster {
+    type Input = Input;
+
+    fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) -> Result<(), Failure> {
+        match input {
+            Input::Loaded(items) => self.on_loaded(now, items, out),
+            Input::Committed(token) => self.on_committed(now, token, out),
+            Input::CommitFailed(token) => self.on_commit_failed(now, token, out),
+            Input::Bound(addrs) => self.on_bound(now, addrs),
+            Input::LinkUp {
+                peer,
+                link,
+                dialled,
+            } => {
+                self.on_link_up(now, peer, link, dialled, out);
+            }
+            Input::DialFailed { peer, .. } => self.on_dial_failed(now, peer),
+            Input::Judge { peer, credential } => self.on_judge(now, peer, &credential, out),
+            Input::Active { peer } => self.on_active(now, peer, out),
+            Input::Ended { peer, why } => self.on_session_ended(now, peer, &why, out),
+            Input::Introduced { from, entries } => self.on_introduced(now, from, entries, out),
+            Input::Revoked { from, record } => self.on_revoked(now, from, record, out),
+            Input::Models { device, models } => self.on_models(now, device, models, out),
+            Input::Load { device, load } => self.on_load(device, load, out),
+            Input::Admin { query, request } => self.on_admin(now, query, request, out),
+        }
+        self.plan_members(now);
+        self.report(out);
+        Ok(())
+    }
+
+    fn signal(&mut self, now: Now, signal: Signal, out: &mut Outbox) -> Result<(), Failure> {
+        match signal {
+            Signal::Started(_) => {
+                self.sweep_at = now.mono + SWEEP;
+                self.greet_neighbours(now, out);
+            }
+            Signal::Down { who, why, .. } => self.on_down(now, who, &why, out),
+            Signal::Returned { letter, why } => self.on_returned(now, &letter, why, out),
+        }
+        self.report(out);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let at = |at: Mono, why| Deadline { at, why };
+        let loading = match self.phase {
+            Phase::Loading { again } => Some(at(again, "load again")),
+            Phase::Ready => None,
+        };
+        [
+            loading,
+            self.dials.deadline(),
+            self.advert.deadline(),
+            self.durable.deadline(),
+            self.tickets
+                .write_at
+                .map(|due| at(due, "write revocations")),
+            self.catch_up_at.map(|due| at(due, "tell a peer more")),
+            self.members_at.map(|due| at(due, "write members")),
+            self.away.deadline(),
+            Some(at(self.sweep_at, "drop members whose time is over")),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn on_deadline(&mut self, now: Now, out: &mut Outbox) -> Result<(), Failure> {
+        let due = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
+        self.look_again(now, out);
+        self.write_due(now, out);
+        self.look_at_own_membership(now);
+        self.dial(now, out);
+        if due(self.advert.deadline().map(|deadline| deadline.at)) {
+            self.publish(now, out);
+        }
+        if due(self.tickets.write_at) {
+            self.write_revocations(out);
+        }
+        if due(self.catch_up_at) {
+            self.catch_up(now, out);
+        }
+        if due(self.members_at) {
+            self.write_members(now, out);
+        }
+        if due(Some(self.sweep_at)) {
+            self.sweep(now);
+        }
+        self.report(out);
+        Ok(())
+    }
+
+    fn view(&self) -> View {
+        View {
+            phase: self.phase.name(),
+            facts: vec![
+                ("members", self.table.len().to_string()),
+                ("active", self.sessions.active().to_string()),
+                ("dials", self.dials.in_flight().len().to_string()),
+                ("skipped", self.skipped.to_string()),
+            ],
+        }
+    }
+
+    fn invariants(&self) {
+        self.table.invariants(self.seed.me);
+        self.sessions.invariants();
+        self.dials.invariants();
+        self.durable.invariants();
+        self.tickets.invariants();
+    }
+}
+
+/// Between looks at whose time is over; a session looks at its own peer's each second.
+const SWEEP: Micros = Micros::from_secs(60);
+
+#[cfg(test)]
+mod tests;

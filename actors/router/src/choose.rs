@@ -80,15 +80,15 @@ fn best_of<'a>(table: &'a Table, now: Mono, query: &Query) -> Result<Ranked<'a>,
     let mut best: Vec<Candidate<'a>> = Vec::new();
     let mut second: Option<Candidate<'a>> = None;
     for (via, holder) in table.iter() {
-        for advert in &holder.models {
+        for advert in holder.models() {
             if !is_meant(advert, named, query) {
                 continue;
             }
-            let barred = !holder.fresh
+            let barred = !holder.is_fresh()
                 || query.exclude.contains(&via)
                 || (query.splice && !advert.compute.splice);
             if barred {
-                no_route = worse(no_route, NoRoute::NoneLeft);
+                no_route = beyond_unknown(no_route);
                 continue;
             }
             if holder.is_full(now) {
@@ -134,11 +134,11 @@ fn is_meant(advert: &ModelAdvert, named: Option<ModelId>, query: &Query) -> bool
     )
 }
 
-/// The more hopeful of two reasons: Busy before NoneLeft before UnknownModel.
-fn worse(known: NoRoute, found: NoRoute) -> NoRoute {
+/// Somebody serves the model, though not now.
+const fn beyond_unknown(known: NoRoute) -> NoRoute {
     match known {
-        NoRoute::UnknownModel => found,
-        NoRoute::NoneLeft | NoRoute::Busy { .. } => known,
+        NoRoute::UnknownModel | NoRoute::NoneLeft => NoRoute::NoneLeft,
+        NoRoute::Busy { .. } => known,
     }
 }
 
@@ -161,7 +161,7 @@ fn candidate<'a>(
         remote: matches!(via, Via::Peer(..)),
         jobs: holder.jobs(now),
         slots: holder.slots(),
-        rtt: holder.rtt.0,
+        rtt: holder.rtt().0,
     }
 }
 

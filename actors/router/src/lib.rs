@@ -6,7 +6,8 @@
 //!
 //! # Inputs
 //! `router::Input`: `Peer` and `PeerGone` from sessions, `Local` from workers, `Route` and
-//! `Outcome` from requests. `Down` of a session or a worker takes its holder out of the table.
+//! `Outcome` from requests. After `Down` of a session or a worker nothing is routed to its holder
+//! until the next life speaks.
 //!
 //! # Output
 //! `Proxy::Routed` for each question, exactly one; `Gateway::Models` and the Models fact when the
@@ -29,8 +30,9 @@
 //! | Route, served       | route               | route               |
 //! | Route, not served   | ·                   | no route            |
 //! | Outcome             | ·                   | ·                   |
-//! | Down of a session   | models              | models              |
-//! | Down of a worker    | models              | models              |
+//! | Down of a session   | watch, models       | watch, models       |
+//! | Down of a worker    | watch, models       | watch, models       |
+//! | Session is absent   | models              | models              |
 //! | Down of the gateway | watch, models       | watch, models       |
 //! | Gateway is absent   | ·                   | ·                   |
 //! | Returned            | ·                   | ·                   |
@@ -51,6 +53,7 @@
 //! were lost with it are asked again by their requests.
 
 mod choose;
+mod listing;
 mod table;
 
 use choose::{Verdict, choose};
@@ -168,7 +171,18 @@ impl Router {
                 | Exit::Panicked(_)
                 | Exit::Killed => self.greet(reader, out),
             }
-        } else if self.table.remove_speaker(who) {
+            return;
+        }
+        let changed = match why {
+            // Its next life will speak: until then its models are known, and nobody's.
+            Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed => {
+                self.table.silence_speaker(who, out)
+            }
+            Exit::Normal | Exit::Stopped | Exit::StartFailed(_) | Exit::NoActor => {
+                self.table.remove_speaker(who)
+            }
+        };
+        if changed {
             self.on_change(now, out);
         }
     }

@@ -1,6 +1,7 @@
 //! What sessions and workers said of the holders.
 
 use crate::HOLDERS_MAX;
+use crate::listing::{Listing, Place};
 use kernel::Outbox;
 use messages::limits::MODELS_MAX;
 use messages::router::{PeerState, Via};
@@ -12,21 +13,14 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Table {
     holders: BTreeMap<Via, Holder>,
+    /// What the fresh ones serve.
+    listing: Listing,
 }
 
 /// One peer or device.
 #[derive(Debug)]
 pub(crate) struct Holder {
-    /// Whether it may be chosen at all.
-    pub(crate) fresh: bool,
-    /// What it serves.
-    pub(crate) models: List<ModelAdvert, MODELS_MAX>,
-    /// How busy it said it was.
-    load: Load,
-    /// Jobs of ours that its session counts.
-    in_flight: u32,
-    /// Round-trip time; zero on this node.
-    pub(crate) rtt: Micros,
+    word: Word,
     /// Requests sent there since it last spoke of its load: a burst is not all sent to one holder.
     chosen: u32,
     /// When the last of them was.
@@ -35,10 +29,26 @@ pub(crate) struct Holder {
     failed_at: Option<Mono>,
 }
 
+/// What was last said of a holder.
+#[derive(Debug)]
+struct Word {
+    /// Whether it may be chosen at all.
+    fresh: bool,
+    /// What it serves; while its engine is away, what it served.
+    models: List<ModelAdvert, MODELS_MAX>,
+    /// How busy it said it was.
+    load: Load,
+    /// Jobs of ours that its session counts.
+    in_flight: u32,
+    /// Round-trip time; zero on this node.
+    rtt: Micros,
+}
+
 impl Table {
     pub(crate) const fn new() -> Self {
         Self {
             holders: BTreeMap::new(),
+            listing: Listing::new(),
         }
     }
 
@@ -50,16 +60,22 @@ impl Table {
         self.holders.iter().map(|(via, holder)| (*via, holder))
     }
 
+    /// The models that a client may name.
+    pub(crate) fn models(&self) -> List<ModelAdvert, MODELS_MAX> {
+        self.listing.models()
+    }
+
     /// A session's word. True where somebody might be chosen, or listed, who was not before.
     pub(crate) fn set_peer(&mut self, state: PeerState, out: &mut Outbox) -> bool {
         let via = Via::Peer(state.network, state.peer);
-        self.set(via, out, |holder| {
-            holder.fresh = state.fresh;
-            holder.models = state.models;
-            holder.load = state.load;
-            holder.in_flight = state.in_flight;
-            holder.rtt = state.rtt;
-        })
+        let word = Word {
+            fresh: state.fresh,
+            models: state.models,
+            load: state.load,
+            in_flight: state.in_flight,
+            rtt: state.rtt,
+        };
+        self.set(via, word, out)
     }
 
     /// A worker's word. True where somebody might be chosen, or listed, who was not before.
@@ -71,40 +87,46 @@ impl Table {
         load: Load,
         out: &mut Outbox,
     ) -> bool {
-        self.set(Via::Local(me, device), out, |holder| {
-            holder.fresh = true;
-            holder.models = models;
-            holder.load = load;
-        })
+        let (fresh, in_flight, rtt) = (true, 0, Micros::ZERO);
+        let word = Word {
+            fresh,
+            models,
+            load,
+            in_flight,
+            rtt,
+        };
+        self.set(Via::Local(me, device), word, out)
     }
 
-    fn set(&mut self, via: Via, out: &mut Outbox, change: impl FnOnce(&mut Holder)) -> bool {
+    fn set(&mut self, via: Via, mut word: Word, out: &mut Outbox) -> bool {
         if !self.holders.contains_key(&via) {
             if self.holders.len() >= HOLDERS_MAX && !self.make_room(out) {
                 return false;
             }
-            // A speaker that dies without a word takes its holder out of the table.
+            // A speaker that dies without a word must not leave a ghost.
             out.watch(speaker(via));
         }
         let holder = self.holders.entry(via).or_insert(Holder::UNKNOWN);
-        let before = (
-            holder.is_listed(),
-            holder.models.clone(),
-            holder.is_full(Mono(0)),
-        );
-        change(holder);
+        if word.models.is_empty() {
+            // Its engine is away. Who asks for what it served may wait a moment for it.
+            word.models = holder.word.models.clone();
+            word.fresh = false;
+        }
+        let was_full = holder.is_full(Mono(0));
+        let old = std::mem::replace(&mut holder.word, word);
         holder.chosen = 0;
-        before
-            != (
-                holder.is_listed(),
-                holder.models.clone(),
-                holder.is_full(Mono(0)),
-            )
+        let has_room = was_full && !holder.is_full(Mono(0));
+        let changed = (old.fresh, &old.models) != (holder.word.fresh, &holder.word.models);
+        if changed {
+            self.listing.remove(place(via), old.listed());
+            self.listing.add(place(via), holder.word.listed());
+        }
+        changed || has_room
     }
 
     /// Drops a holder that could not be chosen anyway.
     fn make_room(&mut self, out: &mut Outbox) -> bool {
-        let silent = self.holders.iter().find(|(_, holder)| !holder.is_listed());
+        let silent = self.holders.iter().find(|(_, holder)| !holder.word.fresh);
         let Some(via) = silent.map(|(via, _)| *via) else {
             return false;
         };
@@ -113,16 +135,51 @@ impl Table {
         true
     }
 
-    /// Forgets the holders that this actor spoke for. True where there was one.
+    /// Routes nothing to the holder that this actor speaks for until it speaks again. True where
+    /// there is one.
+    pub(crate) fn silence_speaker(&mut self, who: Address, out: &mut Outbox) -> bool {
+        let Some(via) = self.spoken_for(who) else {
+            return false;
+        };
+        out.watch(who);
+        if let Some(holder) = self.holders.get_mut(&via) {
+            self.listing.remove(place(via), holder.word.listed());
+            holder.word.fresh = false;
+        }
+        true
+    }
+
+    /// Forgets the holder that this actor spoke for. True where there was one.
     pub(crate) fn remove_speaker(&mut self, who: Address) -> bool {
-        if let Address::Session(network, peer) = who {
-            return self.holders.remove(&Via::Peer(network, peer)).is_some();
+        let via = self.spoken_for(who);
+        let removed = via.and_then(|via| self.holders.remove_entry(&via));
+        if let Some((via, holder)) = &removed {
+            self.listing.remove(place(*via), holder.word.listed());
         }
-        let before = self.holders.len();
-        if let Address::Worker(_) = who {
-            self.holders.retain(|via, _| speaker(*via) != who);
+        removed.is_some()
+    }
+
+    fn spoken_for(&self, who: Address) -> Option<Via> {
+        match who {
+            Address::Session(network, peer) => Some(Via::Peer(network, peer)),
+            Address::Worker(_) => {
+                // This node's devices come before all peers.
+                let mut vias = self.holders.keys();
+                vias.find(|via| speaker(**via) == who || matches!(via, Via::Peer(..)))
+                    .copied()
+            }
+            Address::Store
+            | Address::Transport
+            | Address::Stream(_)
+            | Address::Engine(_)
+            | Address::Roster(_)
+            | Address::Router
+            | Address::Proxy(_)
+            | Address::Gateway
+            | Address::Control
+            | Address::Observer => None,
         }
-        self.holders.len() != before
+        .filter(|via| speaker(*via) == who && self.holders.contains_key(via))
     }
 
     /// A request goes there.
@@ -146,72 +203,77 @@ impl Table {
             holder.failed_at = Some(now);
         }
     }
-
-    /// The models that a client may name: each name once, this node's own first, then in the
-    /// order of the ids that serve it.
-    pub(crate) fn models(&self) -> List<ModelAdvert, MODELS_MAX> {
-        let mut by_name = BTreeMap::new();
-        for holder in self.holders.values().filter(|holder| holder.is_listed()) {
-            for advert in &holder.models {
-                by_name.entry(&*advert.name).or_insert(advert);
-            }
-        }
-        List::truncated(by_name.into_values().cloned())
-    }
 }
 
 impl Holder {
     const UNKNOWN: Self = Self {
-        fresh: false,
-        models: List::new(),
-        load: Load {
-            active: 0,
-            queued: 0,
-            slots: 0,
-            queue_max: 0,
+        word: Word {
+            fresh: false,
+            models: List::new(),
+            load: NO_LOAD,
+            in_flight: 0,
+            rtt: Micros::ZERO,
         },
-        in_flight: 0,
-        rtt: Micros::ZERO,
         chosen: 0,
         chosen_at: Mono(0),
         failed_at: None,
     };
 
-    fn is_listed(&self) -> bool {
-        self.fresh && !self.models.is_empty()
+    /// Whether it may be chosen at all.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.word.fresh
+    }
+
+    /// What it serves, or served.
+    pub(crate) fn models(&self) -> &[ModelAdvert] {
+        &self.word.models
+    }
+
+    /// Round-trip time.
+    pub(crate) const fn rtt(&self) -> Micros {
+        self.word.rtt
     }
 
     /// Jobs that are there or on their way. What it said includes jobs of ours that it knows, so
     /// the larger of both counts is taken, not their sum.
     pub(crate) fn jobs(&self, now: Mono) -> u64 {
-        let said = u64::from(self.load.active) + u64::from(self.load.queued);
-        said.max(u64::from(self.in_flight)) + u64::from(self.chosen_lately(now))
+        let Word {
+            load, in_flight, ..
+        } = &self.word;
+        let said = u64::from(load.active) + u64::from(load.queued);
+        said.max(u64::from(*in_flight)) + u64::from(self.chosen_lately(now))
     }
 
     /// Jobs that may decode at once. A holder that has not spoken of its load has one slot: what
     /// is advertised is a hint, and the worker itself answers Busy.
     pub(crate) fn slots(&self) -> u64 {
-        u64::from(self.load.slots).max(1)
+        u64::from(self.word.load.slots).max(1)
     }
 
     /// Whether another job would be turned away.
     pub(crate) fn is_full(&self, now: Mono) -> bool {
-        let spoke = self.load.slots > 0 || self.load.queue_max > 0;
-        spoke && self.jobs(now) >= self.slots() + u64::from(self.load.queue_max)
+        let load = self.word.load;
+        load != NO_LOAD && self.jobs(now) >= self.slots() + u64::from(load.queue_max)
     }
 
     /// Whether a request failed there lately.
     pub(crate) fn failed_lately(&self, now: Mono) -> bool {
-        self.failed_at
-            .is_some_and(|at| now.since(at) < FAILURE_MEMORY)
+        let ago = self.failed_at.map(|at| now.since(at));
+        ago.is_some_and(|ago| ago < FAILURE_MEMORY)
     }
 
     fn chosen_lately(&self, now: Mono) -> u32 {
-        if now.since(self.chosen_at) < CHOICE_MEMORY {
-            self.chosen
-        } else {
-            0
+        match now.since(self.chosen_at) < CHOICE_MEMORY {
+            true => self.chosen,
+            false => 0,
         }
+    }
+}
+
+impl Word {
+    /// What a client may name because of it.
+    fn listed(&self) -> &[ModelAdvert] {
+        if self.fresh { &self.models } else { &[] }
     }
 }
 
@@ -223,6 +285,20 @@ const fn speaker(via: Via) -> Address {
     }
 }
 
+const fn place(via: Via) -> Place {
+    match via {
+        Via::Local(..) => Place::Here,
+        Via::Peer(..) => Place::Remote,
+    }
+}
+
+/// The load of a holder that has not spoken of it.
+const NO_LOAD: Load = Load {
+    active: 0,
+    queued: 0,
+    slots: 0,
+    queue_max: 0,
+};
 /// How long a failure counts against a holder: a restarted engine has served others by then.
 const FAILURE_MEMORY: Micros = Micros::from_secs(10);
 /// How long a choice counts without a word of the holder's load: sessions speak each 100 ms.

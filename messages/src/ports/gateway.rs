@@ -4,9 +4,7 @@ use crate::bounded::List;
 use crate::limits::MODELS_MAX;
 use crate::observer::Snapshot;
 use crate::request_proxy::Failure;
-use crate::{
-    Class, Coalesce, EndReason, ModelAdvert, NodeId, QueryId, RequestId, Text, Usage,
-};
+use crate::{Class, Coalesce, EndReason, ModelAdvert, NodeId, QueryId, RequestId, Text, Usage};
 use serde::{Deserialize, Serialize};
 
 /// What the HTTP server may be told.

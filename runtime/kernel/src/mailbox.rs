@@ -38,21 +38,29 @@ pub enum Shed {
 pub const fn limits_of(address: Address) -> Limits {
     match address {
         // One letter per open request or job of the node at once.
-        Address::Router | Address::Gateway | Address::Worker(_) | Address::Engine(_) => {
-            Limits { letters: 8_192, reserve: 8_192, data_bytes: 64 << 20 }
-        }
+        Address::Router | Address::Gateway | Address::Worker(_) | Address::Engine(_) => Limits {
+            letters: 8_192,
+            reserve: 8_192,
+            data_bytes: 64 << 20,
+        },
         // One letter per peer, link or stream at once.
-        Address::Roster(_) | Address::Transport | Address::Observer | Address::Store => {
-            Limits { letters: 4_096, reserve: 4_096, data_bytes: 32 << 20 }
-        }
+        Address::Roster(_) | Address::Transport | Address::Observer | Address::Store => Limits {
+            letters: 4_096,
+            reserve: 4_096,
+            data_bytes: 32 << 20,
+        },
         // The jobs of one peer, both ways, each with a largest prompt in the worst case.
-        Address::Session(..) | Address::Control => {
-            Limits { letters: 1_024, reserve: 1_024, data_bytes: 32 << 20 }
-        }
+        Address::Session(..) | Address::Control => Limits {
+            letters: 1_024,
+            reserve: 1_024,
+            data_bytes: 32 << 20,
+        },
         // One stream: a second of tokens at any speed, as its writer is told Full long before.
-        Address::Proxy(_) | Address::Stream(_) => {
-            Limits { letters: 512, reserve: 64, data_bytes: 4 << 20 }
-        }
+        Address::Proxy(_) | Address::Stream(_) => Limits {
+            letters: 512,
+            reserve: 64,
+            data_bytes: 4 << 20,
+        },
     }
 }
 
@@ -66,7 +74,11 @@ pub const fn admit(class: &Class, depth: Depth, limits: Limits) -> Result<(), Sh
             let full = depth.letters >= limits.letters;
             // A letter over the byte limit by itself may enter an empty mailbox.
             let heavy = depth.data_bytes > 0 && depth.data_bytes + *bytes > limits.data_bytes;
-            if full || heavy { Err(Shed::Data) } else { Ok(()) }
+            if full || heavy {
+                Err(Shed::Data)
+            } else {
+                Ok(())
+            }
         }
         Class::Control | Class::Coalesce(_) => {
             if depth.letters >= limits.letters + limits.reserve {
@@ -77,3 +89,6 @@ pub const fn admit(class: &Class, depth: Depth, limits: Limits) -> Result<(), Sh
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

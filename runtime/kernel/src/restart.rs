@@ -37,7 +37,7 @@ pub enum Decision {
 #[must_use]
 pub fn decide(now: Mono, restart: Restart, exit: &Exit, history: &mut History) -> Decision {
     let again = match restart {
-        Restart::Permanent => true,
+        Restart::Permanent => *exit != Exit::Stopped,
         Restart::Transient => exit.is_abnormal(),
         Restart::Temporary => false,
     };
@@ -45,11 +45,15 @@ pub fn decide(now: Mono, restart: Restart, exit: &Exit, history: &mut History) -
         return Decision::Forget;
     }
     history.failures.push_back(now);
-    while history.failures.front().is_some_and(|first| now.since(*first) > WINDOW) {
+    while history
+        .failures
+        .front()
+        .is_some_and(|first| now.since(*first) > WINDOW)
+    {
         history.failures.pop_front();
     }
     match history.failures.len() {
-        spent if spent > FAILURES_MAX => {
+        spent if spent >= FAILURES_MAX => {
             // The minute's wait is its own penalty: the next try starts with a whole budget.
             history.failures.clear();
             Decision::Park(RETRY_FAILED)
@@ -60,3 +64,6 @@ pub fn decide(now: Mono, restart: Restart, exit: &Exit, history: &mut History) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,7 @@
 //! splice falls inside them too.
 
 use bytes_of::PIECES;
-use messages::{
-    Compute, Digest, Label, ModelAdvert, ModelId, NodeId, Prompt, TokenId, TokenPiece,
-};
+use messages::{Compute, Digest, Label, ModelAdvert, ModelId, NodeId, Prompt, TokenId, TokenPiece};
 
 /// Tokens of an answer whose length the client leaves open.
 pub const ANSWER_TOKENS: u32 = 1_024;
@@ -20,7 +18,10 @@ pub fn advert() -> ModelAdvert {
     ModelAdvert {
         model: model(),
         name: Label::truncated("scripted"),
-        compute: Compute { digest: Digest::of("mesh-node scripted v1", &[]), splice: true },
+        compute: Compute {
+            digest: Digest::of("mesh-node scripted v1", &[]),
+            splice: true,
+        },
         context: CONTEXT_TOKENS,
     }
 }
@@ -38,15 +39,24 @@ pub fn token(seed: u64, position: u32) -> TokenPiece {
     let pair = mix(seed, u64::from(position / 2));
     let index = usize::try_from(pair % PIECES.len() as u64).unwrap_or(0);
     let (first, second) = PIECES[index];
-    let (half, bytes) = if position.is_multiple_of(2) { (0, first) } else { (1, second) };
+    let (half, bytes) = if position.is_multiple_of(2) {
+        (0, first)
+    } else {
+        (1, second)
+    };
     let id = u32::try_from(index * 2 + half).unwrap_or(0);
-    TokenPiece { id: TokenId(id), bytes: bytes::Bytes::from_static(bytes) }
+    TokenPiece {
+        id: TokenId(id),
+        bytes: bytes::Bytes::from_static(bytes),
+    }
 }
 
 /// What a run of `tokens` tokens says, undecodable bytes at the end left out.
 #[must_use]
 pub fn text(seed: u64, tokens: u32) -> String {
-    let bytes: Vec<u8> = (0..tokens).flat_map(|at| token(seed, at).bytes.to_vec()).collect();
+    let bytes: Vec<u8> = (0..tokens)
+        .flat_map(|at| token(seed, at).bytes.to_vec())
+        .collect();
     match std::str::from_utf8(&bytes) {
         Ok(text) => text.to_owned(),
         Err(error) => String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned(),
@@ -58,14 +68,21 @@ pub fn text(seed: u64, tokens: u32) -> String {
 pub fn prompt(prompt: &Prompt) -> (Digest, u32) {
     let encoded = postcard::to_stdvec(prompt).unwrap_or_default();
     let tokens = u32::try_from(prompt.len() / 4).unwrap_or(u32::MAX).max(1);
-    (Digest::of("mesh-node scripted prompt v1", &[&encoded]), tokens)
+    (
+        Digest::of("mesh-node scripted prompt v1", &[&encoded]),
+        tokens,
+    )
 }
 
 /// A seed for a request that names none, from the request itself: any number will do, but the
 /// same one on every node that is asked to go on.
 #[must_use]
 pub fn seed_of(node: NodeId, request: u64) -> u64 {
-    Digest::of("mesh-node scripted seed v1", &[&node.0, &request.to_le_bytes()]).short()
+    Digest::of(
+        "mesh-node scripted seed v1",
+        &[&node.0, &request.to_le_bytes()],
+    )
+    .short()
 }
 
 /// SplitMix64 over both numbers.

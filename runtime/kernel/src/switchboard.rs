@@ -10,13 +10,13 @@
 //! before any other letter. A life is greater than every earlier one.
 
 mod entry;
+mod watches;
+
 #[cfg(test)]
 mod tests;
 
 use crate::restart::{Decision, decide};
-use crate::{
-    Child, Deadline, Effect, Exit, How, Incarnation, ReturnReason, Signal, Source,
-};
+use crate::{Child, Deadline, Effect, Exit, How, Incarnation, ReturnReason, Signal, Source};
 use entry::{Entry, Parked, Phase};
 use messages::observer::{ChildState, Input as Observed};
 use messages::{Address, Class, Label, Letter, Mono, Now};
@@ -99,17 +99,16 @@ impl Switchboard {
     }
 
     /// Carries out the effects of a turn, in order, and empties the list.
-    pub fn apply(
-        &mut self,
-        from: Source,
-        effects: &mut Vec<Effect>,
-        out: &mut Vec<Action>,
-    ) {
+    pub fn apply(&mut self, from: Source, effects: &mut Vec<Effect>, out: &mut Vec<Action>) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Tell(letter) => self.offer(from, letter, out),
                 Effect::Start(child) => self.start(child, out),
-                Effect::Stop(who, how) => self.stop(who, how, out),
+                Effect::Stop(who, how) => {
+                    if !self.is_stale(from, who) {
+                        self.stop(who, how, out);
+                    }
+                }
                 Effect::Watch(who) => self.watch(from, who, out),
                 Effect::Unwatch(who) => self.unwatch(from, who),
             }
@@ -125,17 +124,37 @@ impl Switchboard {
         match &mut entry.phase {
             Phase::Live => {
                 let life = entry.life;
-                out.push(Action::Deliver { to, life, from, mail: Mail::Letter(letter) });
+                out.push(Action::Deliver {
+                    to,
+                    life,
+                    from,
+                    mail: Mail::Letter(letter),
+                });
             }
-            Phase::Starting(parked) | Phase::Waiting { parked, .. } => {
+            Phase::Starting(parked) => {
                 let first_start = entry.starts <= 1;
-                match parked.park(from, letter, first_start) {
-                    Ok(letter) => out.push(Action::Parked { to, letter }),
-                    Err(refused) => self.give_back(from, refused.0, refused.1, out),
-                }
+                let result = parked.park(from, letter, first_start);
+                self.parked(to, from, result, out);
+            }
+            Phase::Waiting { parked, .. } => {
+                let result = parked.park(from, letter, false);
+                self.parked(to, from, result, out);
             }
             Phase::Failed { .. } => self.give_back(from, letter, ReturnReason::StartFailed, out),
             Phase::Stopping => self.give_back(from, letter, ReturnReason::NoActor, out),
+        }
+    }
+
+    fn parked(
+        &mut self,
+        to: Address,
+        from: Source,
+        result: Result<Letter, Box<(Letter, ReturnReason)>>,
+        out: &mut Vec<Action>,
+    ) {
+        match result {
+            Ok(letter) => out.push(Action::Parked { to, letter }),
+            Err(refused) => self.give_back(from, refused.0, refused.1, out),
         }
     }
 
@@ -146,17 +165,36 @@ impl Switchboard {
 
     /// A life began: it is told so, then gets what waited for it.
     pub fn started(&mut self, who: Address, life: Incarnation, out: &mut Vec<Action>) {
-        let Some(entry) = self.entries.get_mut(&who).filter(|entry| entry.life == life) else {
+        let Some(entry) = self
+            .entries
+            .get_mut(&who)
+            .filter(|entry| entry.life == life)
+        else {
             return;
         };
-        let Phase::Starting(parked) = std::mem::replace(&mut entry.phase, Phase::Live) else {
+        let Phase::Starting(parked) = &mut entry.phase else {
             return;
         };
+        let parked = std::mem::take(parked);
+        entry.phase = Phase::Live;
         let starts = entry.starts;
         let signal = Mail::Signal(Signal::Started(life));
-        out.push(Action::Deliver { to: who, life, from: Source::World, mail: signal });
+        out.push(Action::Deliver {
+            to: who,
+            life,
+            from: Source::World,
+            mail: signal,
+        });
         for (from, letter) in parked.into_letters() {
-            out.push(Action::Deliver { to: who, life, from, mail: Mail::Letter(letter) });
+            out.push(Action::Deliver {
+                to: who,
+                life,
+                from,
+                mail: Mail::Letter(letter),
+            });
+        }
+        if who == Address::Observer {
+            self.report_all(out);
         }
         self.report(who, ChildState::Running { starts }, out);
     }
@@ -170,7 +208,11 @@ impl Switchboard {
         exit: Exit,
         out: &mut Vec<Action>,
     ) {
-        let Some(entry) = self.entries.get_mut(&who).filter(|entry| entry.life == life) else {
+        let Some(entry) = self
+            .entries
+            .get_mut(&who)
+            .filter(|entry| entry.life == life)
+        else {
             return;
         };
         let phase = std::mem::replace(&mut entry.phase, Phase::Stopping);
@@ -187,7 +229,9 @@ impl Switchboard {
             }
         };
         self.drop_watches_of(who);
-        let Some(entry) = self.entries.get_mut(&who) else { return };
+        let Some(entry) = self.entries.get_mut(&who) else {
+            return;
+        };
         let restart = entry.child.as_ref().map(|child| child.restart);
         let decision = restart.map_or(Decision::Forget, |restart| {
             decide(now.mono, restart, &exit, &mut entry.history)
@@ -197,9 +241,13 @@ impl Switchboard {
             Decision::Forget => self.forget(who, &exit, parked, out),
             Decision::Restart(wait) => {
                 let at = now.mono + wait;
+                let (parked, data) = parked.without_data();
                 entry.phase = Phase::Waiting { at, parked };
                 self.wakeups.insert((at, who));
                 self.announce(who, life, &exit, out);
+                for (from, letter) in data {
+                    self.give_back(from, letter, ReturnReason::Busy, out);
+                }
                 self.report(who, ChildState::Restarting { why, at }, out);
             }
             Decision::Park(wait) => {
@@ -225,7 +273,10 @@ impl Switchboard {
     /// The next instant at which a child is to be started again.
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
-        self.wakeups.first().map(|(at, _)| Deadline { at: *at, why: "restart a child" })
+        self.wakeups.first().map(|(at, _)| Deadline {
+            at: *at,
+            why: "restart a child",
+        })
     }
 
     /// Starts the children whose wait is over.
@@ -236,7 +287,9 @@ impl Switchboard {
             }
             self.wakeups.pop_first();
             let life = self.next_life();
-            let Some(entry) = self.entries.get_mut(&who) else { continue };
+            let Some(entry) = self.entries.get_mut(&who) else {
+                continue;
+            };
             let parked = match std::mem::replace(&mut entry.phase, Phase::Stopping) {
                 Phase::Waiting { parked, .. } => parked,
                 Phase::Failed { .. } => Parked::default(),
@@ -247,7 +300,10 @@ impl Switchboard {
             };
             entry.restart(life, parked);
             if let Some(child) = &entry.child {
-                out.push(Action::Spawn { child: Arc::clone(child), life });
+                out.push(Action::Spawn {
+                    child: Arc::clone(child),
+                    life,
+                });
             }
         }
     }
@@ -266,18 +322,22 @@ impl Switchboard {
 
     /// Asserts what must hold between calls.
     pub fn invariants(&self) {
-        for (watched, watchers) in &self.watchers {
-            for watcher in watchers {
-                let reverse = self.watching.get(watcher);
-                assert!(reverse.is_some_and(|set| set.contains(watched)), "a one-sided watch");
-            }
-        }
+        self.watch_invariants();
         for (at, who) in &self.wakeups {
             let entry = self.entries.get(who);
+            let waits = entry.is_some_and(|entry| entry.waits_until() == Some(*at));
+            assert!(waits, "a wakeup for nobody");
+        }
+        for (who, entry) in &self.entries {
+            if let Some(at) = entry.waits_until() {
+                assert!(entry.child.is_some(), "a leaf waits for a restart");
+                assert!(self.wakeups.contains(&(at, *who)), "a child waits for ever");
+            }
             assert!(
-                entry.is_none_or(|entry| entry.waits_until() != Some(*at) || entry.child.is_some()),
-                "a leaf waits for a restart"
+                entry.life.n <= self.lives && entry.life.boot == self.boot,
+                "a life to come"
             );
+            entry.invariants();
         }
     }
 
@@ -287,12 +347,15 @@ impl Switchboard {
             return;
         }
         let life = self.next_life();
-        self.entries.insert(at, Entry::starting(Arc::clone(&child), life));
+        self.entries
+            .insert(at, Entry::starting(Arc::clone(&child), life));
         out.push(Action::Spawn { child, life });
     }
 
     fn stop(&mut self, who: Address, how: How, out: &mut Vec<Action>) {
-        let Some(entry) = self.entries.get_mut(&who) else { return };
+        let Some(entry) = self.entries.get_mut(&who) else {
+            return;
+        };
         let life = entry.life;
         match std::mem::replace(&mut entry.phase, Phase::Stopping) {
             Phase::Live => {
@@ -313,33 +376,31 @@ impl Switchboard {
                 self.wakeups.remove(&(at, who));
                 self.forget(who, &Exit::Stopped, Parked::default(), out);
             }
-            Phase::Stopping => {}
+            Phase::Stopping => {
+                // A drain that does not end is cut short.
+                if how == How::Kill {
+                    out.push(Action::Halt { who, life, how });
+                }
+            }
         }
     }
 
-    fn watch(&mut self, from: Source, who: Address, out: &mut Vec<Action>) {
-        let Source::Actor(watcher, life) = from else { return };
-        let why = match self.entries.get(&who).map(|entry| &entry.phase) {
-            None => Exit::NoActor,
-            Some(Phase::Failed { .. }) => Exit::StartFailed("it spent its restarts".to_owned()),
-            Some(Phase::Live | Phase::Starting(_) | Phase::Waiting { .. } | Phase::Stopping) => {
-                self.watchers.entry(who).or_default().insert(watcher);
-                self.watching.entry(watcher).or_default().insert(who);
-                return;
-            }
+    /// Whether a past life of `who` means itself: its successor is not what it speaks of.
+    fn is_stale(&self, from: Source, who: Address) -> bool {
+        let Source::Actor(sender, life) = from else {
+            return false;
         };
-        let incarnation = self.entries.get(&who).map(|entry| entry.life);
-        self.signal(watcher, Some(life), Signal::Down { who, incarnation, why }, out);
-    }
-
-    fn unwatch(&mut self, from: Source, who: Address) {
-        let Source::Actor(watcher, _) = from else { return };
-        remove_from(&mut self.watchers, who, watcher);
-        remove_from(&mut self.watching, watcher, who);
+        sender == who
+            && self
+                .entries
+                .get(&who)
+                .is_none_or(|entry| entry.life != life)
     }
 
     fn forget(&mut self, who: Address, exit: &Exit, parked: Parked, out: &mut Vec<Action>) {
-        let Some(entry) = self.entries.remove(&who) else { return };
+        let Some(entry) = self.entries.remove(&who) else {
+            return;
+        };
         self.drop_watches_of(who);
         self.announce(who, entry.life, exit, out);
         for (from, letter) in parked.into_letters() {
@@ -347,21 +408,6 @@ impl Switchboard {
         }
         if entry.child.is_some() {
             self.report(who, ChildState::Gone, out);
-        }
-    }
-
-    /// One Down to each watcher.
-    fn announce(&mut self, who: Address, life: Incarnation, exit: &Exit, out: &mut Vec<Action>) {
-        for watcher in self.watchers.remove(&who).unwrap_or_default() {
-            remove_from(&mut self.watching, watcher, who);
-            let down = Signal::Down { who, incarnation: Some(life), why: exit.clone() };
-            self.signal(watcher, None, down, out);
-        }
-    }
-
-    fn drop_watches_of(&mut self, watcher: Address) {
-        for watched in self.watching.remove(&watcher).unwrap_or_default() {
-            remove_from(&mut self.watchers, watched, watcher);
         }
     }
 
@@ -373,7 +419,10 @@ impl Switchboard {
         out: &mut Vec<Action>,
     ) {
         if let Source::Actor(sender, life) = from {
-            let signal = Signal::Returned { letter: Box::new(letter), why };
+            let signal = Signal::Returned {
+                letter: Box::new(letter),
+                why,
+            };
             self.signal(sender, Some(life), signal, out);
         }
     }
@@ -386,37 +435,53 @@ impl Switchboard {
         signal: Signal,
         out: &mut Vec<Action>,
     ) {
-        let Some(entry) = self.entries.get(&to) else { return };
+        let Some(entry) = self.entries.get(&to) else {
+            return;
+        };
         let life = entry.life;
         if matches!(entry.phase, Phase::Live) && only.is_none_or(|only| only == life) {
             let mail = Mail::Signal(signal);
-            out.push(Action::Deliver { to, life, from: Source::World, mail });
+            out.push(Action::Deliver {
+                to,
+                life,
+                from: Source::World,
+                mail,
+            });
         }
     }
 
     /// Tells the observer, whose loss harms nobody. Requests come and go too fast to be reported.
     fn report(&mut self, who: Address, state: ChildState, out: &mut Vec<Action>) {
-        if !matches!(who, Address::Proxy(_) | Address::Stream(_) | Address::Observer) {
-            let letter = Letter::Observer(Observed::Supervised { address: who, state });
+        if !matches!(
+            who,
+            Address::Proxy(_) | Address::Stream(_) | Address::Observer
+        ) {
+            if let Some(entry) = self.entries.get_mut(&who) {
+                entry.shown = Some(state.clone());
+            }
+            let letter = Letter::Observer(Observed::Supervised {
+                address: who,
+                state,
+            });
+            self.offer(Source::World, letter, out);
+        }
+    }
+
+    /// Tells a new observer all that an earlier one was told, or would have been.
+    fn report_all(&mut self, out: &mut Vec<Action>) {
+        let shown = self.entries.iter();
+        let shown = shown.filter_map(|(who, entry)| Some((*who, entry.shown.clone()?)));
+        for (address, state) in shown.collect::<Vec<_>>() {
+            let letter = Letter::Observer(Observed::Supervised { address, state });
             self.offer(Source::World, letter, out);
         }
     }
 
     const fn next_life(&mut self) -> Incarnation {
         self.lives += 1;
-        Incarnation { boot: self.boot, n: self.lives }
-    }
-}
-
-fn remove_from(
-    sets: &mut BTreeMap<Address, BTreeSet<Address>>,
-    key: Address,
-    member: Address,
-) {
-    if let Some(set) = sets.get_mut(&key) {
-        set.remove(&member);
-        if set.is_empty() {
-            sets.remove(&key);
+        Incarnation {
+            boot: self.boot,
+            n: self.lives,
         }
     }
 }

@@ -44,7 +44,11 @@ impl Trace {
     /// An empty trace.
     #[must_use]
     pub fn new() -> Self {
-        Self { hasher: Hasher::new("mesh-node trace v1"), events: 0, scratch: Vec::new() }
+        Self {
+            hasher: Hasher::new("mesh-node trace v1"),
+            events: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// Adds one event of one actor on one node.

@@ -1,7 +1,7 @@
 //! One session on a bench: letters in, effects out in words.
 
-mod liveness;
 mod links;
+mod liveness;
 mod neighbours;
 mod pair;
 mod streams;
@@ -39,10 +39,19 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let now = Now { mono: Mono(5_000_000), wall: WALL };
-        let mut bench = Self { session: PeerSession::new(seed(ME, PEER, LINK, true), ctx()), now };
+        let now = Now {
+            mono: Mono(5_000_000),
+            wall: WALL,
+        };
+        let mut bench = Self {
+            session: PeerSession::new(seed(ME, PEER, LINK, true), ctx()),
+            now,
+        };
         let life = Incarnation { boot: 1, n: 1 };
-        assert_eq!(bench.signal(Signal::Started(life)), "watch, watch, watch, watch, hello");
+        assert_eq!(
+            bench.signal(Signal::Started(life)),
+            "watch, watch, watch, watch, hello"
+        );
         bench
     }
 
@@ -61,7 +70,10 @@ impl Bench {
             frame(ControlFrame::Proof(credential("peer"))),
             Input::Verdict(Verdict::Admit { until: None }),
             frame(ControlFrame::Admit(())),
-            Input::LinkDown { link: LINK, why: messages::peer_session::LinkLoss::TimedOut },
+            Input::LinkDown {
+                link: LINK,
+                why: messages::peer_session::LinkLoss::TimedOut,
+            },
         ];
         for input in way.into_iter().take(steps) {
             bench.tell(input);
@@ -84,11 +96,18 @@ impl Bench {
     }
 
     fn down(&mut self, who: Address, why: Exit) -> String {
-        self.signal(Signal::Down { who, incarnation: None, why })
+        self.signal(Signal::Down {
+            who,
+            incarnation: None,
+            why,
+        })
     }
 
     fn returned(&mut self, letter: Letter, why: ReturnReason) -> String {
-        self.signal(Signal::Returned { letter: Box::new(letter), why })
+        self.signal(Signal::Returned {
+            letter: Box::new(letter),
+            why,
+        })
     }
 
     /// Lets time pass up to `span`, taking every turn that is asked for.
@@ -105,18 +124,26 @@ impl Bench {
 
     /// Goes to the next deadline and takes that turn.
     fn turn(&mut self) -> String {
-        let Some(due) = self.session.deadline() else { return "·".to_owned() };
+        let Some(due) = self.session.deadline() else {
+            return "·".to_owned();
+        };
         self.go(due.at);
         let mut out = Outbox::new();
         self.session.on_deadline(self.now, &mut out).unwrap();
         let next = self.session.deadline();
-        assert!(next.is_none_or(|next| next.at > self.now.mono), "{due:?} is followed by {next:?}");
+        assert!(
+            next.is_none_or(|next| next.at > self.now.mono),
+            "{due:?} is followed by {next:?}"
+        );
         self.finish(&out)
     }
 
     fn go(&mut self, to: Mono) {
         let passed = to.since(self.now.mono);
-        self.now = Now { mono: self.now.mono + passed, wall: self.now.wall + passed };
+        self.now = Now {
+            mono: self.now.mono + passed,
+            wall: self.now.wall + passed,
+        };
     }
 
     fn finish(&self, out: &Outbox) -> String {
@@ -128,7 +155,11 @@ impl Bench {
 /// Effects in words. Facts for people are left out; the goodbye is one word.
 fn words(effects: &[Effect]) -> String {
     let said: Vec<&str> = effects.iter().filter_map(word).collect();
-    let text = if said.is_empty() { "·".to_owned() } else { said.join(", ") };
+    let text = if said.is_empty() {
+        "·".to_owned()
+    } else {
+        said.join(", ")
+    };
     let short = [
         ("close, gone, ended, forget, stop", "end"),
         ("serve, job, watch", "serve"),
@@ -136,9 +167,15 @@ fn words(effects: &[Effect]) -> String {
         ("answer, proof", "anew"),
         ("active, ping, fresh", "up"),
     ];
-    short.iter().fold(text, |text, (long, short)| text.replace(long, short))
+    short
+        .iter()
+        .fold(text, |text, (long, short)| text.replace(long, short))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the letters that a session sends"
+)]
 fn word(effect: &Effect) -> Option<&'static str> {
     Some(match effect {
         Effect::Start(_) => "start",
@@ -190,7 +227,12 @@ fn frame_word(frame: &ControlFrame) -> &'static str {
 /// A session in `phase` answers `input` with these effects.
 #[track_caller]
 fn check(phase: Phase, input: Input, expected: &str) {
-    assert_eq!(Bench::in_phase(phase).tell(input), expected, "in phase {}", phase.name());
+    assert_eq!(
+        Bench::in_phase(phase).tell(input),
+        expected,
+        "in phase {}",
+        phase.name()
+    );
 }
 
 #[derive(Debug)]
@@ -206,16 +248,29 @@ impl Signer for NoSigner {
 }
 
 fn ctx() -> Ctx {
-    Ctx { entropy: Entropy::from_number(1), signer: Arc::new(NoSigner) }
+    Ctx {
+        entropy: Entropy::from_number(1),
+        signer: Arc::new(NoSigner),
+    }
 }
 
 fn seed(me: NodeId, peer: NodeId, link: LinkId, dialled: bool) -> Seed {
     let credential = credential("mine");
-    Seed { network: NETWORK, me, boot: 1, peer, credential, link, dialled }
+    Seed {
+        network: NETWORK,
+        me,
+        boot: 1,
+        peer,
+        credential,
+        link,
+        dialled,
+    }
 }
 
 fn credential(label: &str) -> Credential {
-    Credential::Owner { label: Label::truncated(label) }
+    Credential::Owner {
+        label: Label::truncated(label),
+    }
 }
 
 fn frame(frame: ControlFrame) -> Input {
@@ -224,7 +279,12 @@ fn frame(frame: ControlFrame) -> Input {
 
 fn hello(answers: bool, boot: u64) -> ControlFrame {
     let features = if answers { Hello::ANSWER } else { 0 };
-    ControlFrame::Hello(Hello { version_min: 1, version_max: 1, features, boot })
+    ControlFrame::Hello(Hello {
+        version_min: 1,
+        version_max: 1,
+        features,
+        boot,
+    })
 }
 
 fn request(n: u64) -> RequestId {
@@ -233,11 +293,19 @@ fn request(n: u64) -> RequestId {
 
 fn job(origin: NodeId, n: u64) -> Box<Job> {
     Box::new(Job {
-        id: JobId { origin, request: request(n), attempt: 1 },
+        id: JobId {
+            origin,
+            request: request(n),
+            attempt: 1,
+        },
         model: MODEL,
         prompt: Prompt::Raw(Text::from("what lingers")),
         template_time: WALL,
-        sampling: Sampling { temperature_e6: 0, top_p_e6: 1_000_000, seed: 1 },
+        sampling: Sampling {
+            temperature_e6: 0,
+            top_p_e6: 1_000_000,
+            seed: 1,
+        },
         max_tokens: None,
         resume: List::new(),
         expect: None,
@@ -252,8 +320,10 @@ fn introduction(author: NodeId, names: &[&str]) -> Introduction {
         compute: Compute::default(),
         context: 1_024,
     };
-    let said =
-        Capabilities { llms: List::truncated(names.iter().map(advert)), ..Default::default() };
+    let said = Capabilities {
+        llms: List::truncated(names.iter().map(advert)),
+        ..Default::default()
+    };
     let record = Record {
         network: NETWORK,
         class: RecordClass::Public,
@@ -264,7 +334,10 @@ fn introduction(author: NodeId, names: &[&str]) -> Introduction {
         value: Some(said.encode().unwrap()),
     };
     let signature = Signature::from_bytes(&[0; 64]);
-    Introduction { record: SignedRecord { record, signature }, credential: credential("author") }
+    Introduction {
+        record: SignedRecord { record, signature },
+        credential: credential("author"),
+    }
 }
 
 fn introductions(author: NodeId, names: &[&str]) -> ControlFrame {
@@ -272,9 +345,18 @@ fn introductions(author: NodeId, names: &[&str]) -> ControlFrame {
 }
 
 fn load(active: u32) -> Load {
-    Load { active, queued: 0, slots: 4, queue_max: 8 }
+    Load {
+        active,
+        queued: 0,
+        slots: 4,
+        queue_max: 8,
+    }
 }
 
 fn inbound(n: u64, link: LinkId, origin: NodeId) -> Input {
-    Input::Inbound { stream: StreamId(n), link, job: job(origin, n) }
+    Input::Inbound {
+        stream: StreamId(n),
+        link,
+        job: job(origin, n),
+    }
 }

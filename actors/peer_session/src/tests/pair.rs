@@ -10,11 +10,17 @@ const BOTH: [Early; 2] = [Early::Hold, Early::Drop];
 #[track_caller]
 fn settles(mut world: World, what: &str) -> (World, usize) {
     world.run(Micros::from_secs(40));
-    let wire = world.settled().unwrap_or_else(|why| panic!("{what}: {why}"));
+    let wire = world
+        .settled()
+        .unwrap_or_else(|why| panic!("{what}: {why}"));
     let lost = world.sides.each_ref().map(|side| side.ended.len());
     world.run(Micros::from_secs(60));
     assert_eq!(world.settled(), Ok(wire), "{what}: it does not last");
-    assert_eq!(world.sides.each_ref().map(|side| side.ended.len()), lost, "{what}: it flaps");
+    assert_eq!(
+        world.sides.each_ref().map(|side| side.ended.len()),
+        lost,
+        "{what}: it flaps"
+    );
     (world, wire)
 }
 
@@ -27,7 +33,10 @@ fn two_sessions_admit_each_other_over_one_link() {
             world.run(Micros::from_millis(800));
             assert_eq!(world.settled(), Ok(0), "{early:?}");
             let (world, _) = settles(world, "a plain dial");
-            assert!(world.sides.iter().all(|side| side.ended.is_empty()), "a session ended");
+            assert!(
+                world.sides.iter().all(|side| side.ended.is_empty()),
+                "a session ended"
+            );
         }
     }
 }
@@ -96,7 +105,10 @@ fn simultaneous(early: Early, mut each: impl FnMut(World, &str)) {
                 world.dial(first);
                 world.run(offset);
                 world.dial(1 - first);
-                each(world, &format!("{first} first by {offset}, latencies {number}, {early:?}"));
+                each(
+                    world,
+                    &format!("{first} first by {offset}, latencies {number}, {early:?}"),
+                );
             }
         }
     }
@@ -108,8 +120,14 @@ fn of_two_simultaneous_dials_both_sides_keep_the_smaller_nodes_link() {
         simultaneous(early, |world, what| {
             let (world, wire) = settles(world, what);
             assert_eq!(world.wires.len(), 2, "{what}: a third dial");
-            assert!(world.wires[wire].is_dialled_by(0), "{what}: the wrong link stays");
-            assert!(world.sides.iter().all(|side| side.ended.is_empty()), "{what}: an end");
+            assert!(
+                world.wires[wire].is_dialled_by(0),
+                "{what}: the wrong link stays"
+            );
+            assert!(
+                world.sides.iter().all(|side| side.ended.is_empty()),
+                "{what}: an end"
+            );
         });
     }
 }
@@ -135,7 +153,11 @@ fn a_peer_that_reboots_without_a_word_is_active_again_at_once() {
                 world.reboot(victim);
                 world.run(Micros::from_millis(2_500));
                 let wire = world.settled();
-                assert_eq!(wire, Ok(1), "reboot of {victim} after frame {step}, {early:?}");
+                assert_eq!(
+                    wire,
+                    Ok(1),
+                    "reboot of {victim} after frame {step}, {early:?}"
+                );
                 settles(world, "a reboot");
             }
         }

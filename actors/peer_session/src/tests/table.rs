@@ -3,70 +3,164 @@
 use super::*;
 use messages::peer_session::LinkLoss;
 
-const PHASES: [Phase; 5] =
-    [Phase::Greeting, Phase::Judging, Phase::Admitting, Phase::Active, Phase::Closing];
+const PHASES: [Phase; 5] = [
+    Phase::Greeting,
+    Phase::Judging,
+    Phase::Admitting,
+    Phase::Active,
+    Phase::Closing,
+];
+
+type Happen = fn(&mut Bench) -> String;
 
 /// What happens to a session, by the name that its row has.
-const INPUTS: &[(&str, fn(&mut Bench) -> String)] = &[
-    ("Link, new", |bench| bench.tell(Input::Link { link: LinkId(11), dialled: true })),
-    ("Link, known", |bench| bench.tell(Input::Link { link: LINK, dialled: true })),
-    ("LinkDown", |bench| bench.tell(Input::LinkDown { link: LINK, why: LinkLoss::Reset })),
+const INPUTS: &[(&str, Happen)] = &[
+    ("Link, new", |bench| {
+        bench.tell(Input::Link {
+            link: LinkId(11),
+            dialled: true,
+        })
+    }),
+    ("Link, known", |bench| {
+        bench.tell(Input::Link {
+            link: LINK,
+            dialled: true,
+        })
+    }),
+    ("LinkDown", |bench| {
+        bench.tell(Input::LinkDown {
+            link: LINK,
+            why: LinkLoss::Reset,
+        })
+    }),
     ("LinkDown other", |bench| {
-        bench.tell(Input::LinkDown { link: LinkId(77), why: LinkLoss::Reset })
+        bench.tell(Input::LinkDown {
+            link: LinkId(77),
+            why: LinkLoss::Reset,
+        })
     }),
     ("greeting", |bench| bench.tell(frame(hello(false, 1)))),
     ("answer", |bench| bench.tell(frame(hello(true, 1)))),
     ("Hello, foreign", |bench| {
-        let hello = Hello { version_min: 7, version_max: 9, features: 0, boot: 1 };
+        let hello = Hello {
+            version_min: 7,
+            version_max: 9,
+            features: 0,
+            boot: 1,
+        };
         bench.tell(frame(ControlFrame::Hello(hello)))
     }),
-    ("Proof", |bench| bench.tell(frame(ControlFrame::Proof(credential("other"))))),
+    ("Proof", |bench| {
+        bench.tell(frame(ControlFrame::Proof(credential("other"))))
+    }),
     ("Admit", |bench| bench.tell(frame(ControlFrame::Admit(())))),
-    ("Deny", |bench| bench.tell(frame(ControlFrame::Deny(Deny::Revoked)))),
+    ("Deny", |bench| {
+        bench.tell(frame(ControlFrame::Deny(Deny::Revoked)))
+    }),
     ("Ping", |bench| bench.tell(frame(ControlFrame::Ping(4)))),
     ("Pong", |bench| bench.tell(frame(ControlFrame::Pong(1)))),
-    ("Introductions", |bench| bench.tell(frame(introductions(PEER, &["m"])))),
-    ("Load of peer", |bench| bench.tell(frame(ControlFrame::Load(load(1))))),
+    ("Introductions", |bench| {
+        bench.tell(frame(introductions(PEER, &["m"])))
+    }),
+    ("Load of peer", |bench| {
+        bench.tell(frame(ControlFrame::Load(load(1))))
+    }),
     ("Revoke of peer", |bench| {
         bench.tell(frame(ControlFrame::Revoke(introduction(PEER, &[]).record)))
     }),
-    ("Leave(false)", |bench| bench.tell(frame(ControlFrame::Leave(false)))),
-    ("Leave(true)", |bench| bench.tell(frame(ControlFrame::Leave(true)))),
-    ("BadFrame", |bench| {
-        bench.tell(Input::BadFrame { link: LINK, why: Label::truncated("oversize") })
+    ("Leave(false)", |bench| {
+        bench.tell(frame(ControlFrame::Leave(false)))
     }),
-    ("Path", |bench| bench.tell(Input::Path { link: LINK, path: Default::default() })),
+    ("Leave(true)", |bench| {
+        bench.tell(frame(ControlFrame::Leave(true)))
+    }),
+    ("BadFrame", |bench| {
+        bench.tell(Input::BadFrame {
+            link: LINK,
+            why: Label::truncated("oversize"),
+        })
+    }),
+    ("Path", |bench| {
+        bench.tell(Input::Path {
+            link: LINK,
+            path: Default::default(),
+        })
+    }),
     ("Inbound", |bench| bench.tell(inbound(1, LINK, PEER))),
     ("Opened", |bench| {
-        bench.tell(Input::Opened { stream: StreamId(1), request: request(1), attempt: 1 })
+        bench.tell(Input::Opened {
+            stream: StreamId(1),
+            request: request(1),
+            attempt: 1,
+        })
     }),
-    ("OpenFailed", |bench| bench.tell(Input::OpenFailed { request: request(1), attempt: 1 })),
-    ("Verdict Admit", |bench| bench.tell(Input::Verdict(Verdict::Admit { until: None }))),
-    ("Verdict Deny", |bench| bench.tell(Input::Verdict(Verdict::Deny(Deny::Revoked)))),
-    ("Unknown", |bench| bench.tell(Input::Verdict(Verdict::Unknown))),
+    ("OpenFailed", |bench| {
+        bench.tell(Input::OpenFailed {
+            request: request(1),
+            attempt: 1,
+        })
+    }),
+    ("Verdict Admit", |bench| {
+        bench.tell(Input::Verdict(Verdict::Admit { until: None }))
+    }),
+    ("Verdict Deny", |bench| {
+        bench.tell(Input::Verdict(Verdict::Deny(Deny::Revoked)))
+    }),
+    ("Unknown", |bench| {
+        bench.tell(Input::Verdict(Verdict::Unknown))
+    }),
     ("Introduce", |bench| {
-        bench.tell(Input::Introduce(List::truncated([introduction(ME, &["m"])])))
+        bench.tell(Input::Introduce(List::truncated([introduction(
+            ME,
+            &["m"],
+        )])))
     }),
-    ("Revoke", |bench| bench.tell(Input::Revoke(introduction(ME, &[]).record))),
+    ("Revoke", |bench| {
+        bench.tell(Input::Revoke(introduction(ME, &[]).record))
+    }),
     ("Load", |bench| bench.tell(Input::Load(load(2)))),
     ("Serves", |bench| bench.tell(Input::Serves(Vec::new()))),
     ("Cut", |bench| bench.tell(Input::Cut(Deny::Revoked))),
-    ("Open", |bench| bench.tell(Input::Open { request: request(1), job: job(ME, 1) })),
+    ("Open", |bench| {
+        bench.tell(Input::Open {
+            request: request(1),
+            job: job(ME, 1),
+        })
+    }),
     ("Leave", |bench| bench.tell(Input::Leave)),
-    ("Transport down", |bench| bench.down(Address::Transport, Exit::Killed)),
-    ("Router down", |bench| bench.down(Address::Router, Exit::Killed)),
-    ("Roster down", |bench| bench.down(Address::Roster(NETWORK), Exit::Killed)),
-    ("Observer down", |bench| bench.down(Address::Observer, Exit::Killed)),
-    ("Router absent", |bench| bench.down(Address::Router, Exit::NoActor)),
-    ("Stream down", |bench| bench.down(Address::Stream(StreamId(1)), Exit::Normal)),
+    ("Transport down", |bench| {
+        bench.down(Address::Transport, Exit::Killed)
+    }),
+    ("Router down", |bench| {
+        bench.down(Address::Router, Exit::Killed)
+    }),
+    ("Roster down", |bench| {
+        bench.down(Address::Roster(NETWORK), Exit::Killed)
+    }),
+    ("Observer down", |bench| {
+        bench.down(Address::Observer, Exit::Killed)
+    }),
+    ("Router absent", |bench| {
+        bench.down(Address::Router, Exit::NoActor)
+    }),
+    ("Stream down", |bench| {
+        bench.down(Address::Stream(StreamId(1)), Exit::Normal)
+    }),
     ("frame Returned", |bench| {
         let frame = Box::new(ControlFrame::Admit(()));
-        let send = transport::Command::Send { link: LINK, network: NETWORK, frame };
+        let send = transport::Command::Send {
+            link: LINK,
+            network: NETWORK,
+            frame,
+        };
         bench.returned(Letter::Transport(send), ReturnReason::Busy)
     }),
     ("job Returned", |bench| {
         let sink = inference_worker::Sink::Stream(StreamId(1));
-        let input = inference_worker::Input::Job { sink, job: job(PEER, 1) };
+        let input = inference_worker::Input::Job {
+            sink,
+            job: job(PEER, 1),
+        };
         bench.returned(Letter::Worker(DeviceId(3), input), ReturnReason::Busy)
     }),
     ("Deadline", Bench::turn),
@@ -77,7 +171,11 @@ fn rows() -> Vec<Vec<String>> {
     include_str!("../lib.rs")
         .lines()
         .filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"))
-        .map(|row| row.split(" | ").map(|cell| cell.trim().to_owned()).collect())
+        .map(|row| {
+            row.split(" | ")
+                .map(|cell| cell.trim().to_owned())
+                .collect()
+        })
         .collect()
 }
 
@@ -93,8 +191,10 @@ fn every_cell_of_the_spec_page_is_what_the_session_does() {
     let mut wrong = Vec::new();
     for (row, (name, happen)) in rows.iter().zip(INPUTS) {
         assert_eq!(row.len(), 6, "the row {name} has a cell for each phase");
-        let done: Vec<String> =
-            PHASES.iter().map(|phase| happen(&mut Bench::in_phase(*phase))).collect();
+        let done: Vec<String> = PHASES
+            .iter()
+            .map(|phase| happen(&mut Bench::in_phase(*phase)))
+            .collect();
         if done != row[1..] {
             wrong.push(format!("//! | {name} | {} |", done.join(" | ")));
         }

@@ -89,7 +89,11 @@ impl World {
 
     pub(super) fn dial(&mut self, dialler: usize) {
         let wire = self.wires.len();
-        self.wires.push(Wire { dialler, up: [true; 2], last: [self.now; 2] });
+        self.wires.push(Wire {
+            dialler,
+            up: [true; 2],
+            last: [self.now; 2],
+        });
         let there = self.now + self.latency[dialler][1 - dialler];
         self.at(there, 1 - dialler, Event::Announce(wire));
         let back = there + self.latency[dialler][dialler];
@@ -103,7 +107,11 @@ impl World {
             let (link, why) = (Self::link(wire, side), LinkLoss::TimedOut);
             self.at(self.now, side, Event::Input(Input::LinkDown { link, why }));
             // For a dial that comes to nothing.
-            self.at(self.now + Micros::from_secs(1 + side as u64), side, Event::Redial);
+            self.at(
+                self.now + Micros::from_secs(1 + side as u64),
+                side,
+                Event::Redial,
+            );
         }
     }
 
@@ -153,7 +161,11 @@ impl World {
             }
         };
         let (one, other) = (used(0)?, used(1)?);
-        let up = self.wires.iter().filter(|wire| wire.up == [true; 2]).count();
+        let up = self
+            .wires
+            .iter()
+            .filter(|wire| wire.up == [true; 2])
+            .count();
         match one == other && up == 1 {
             true => Ok(one),
             false => Err(format!("wires {one} and {other}, {up} up")),
@@ -162,21 +174,29 @@ impl World {
 
     fn at(&mut self, at: Mono, side: usize, event: Event) {
         self.sequence += 1;
-        self.queue.insert((at.max(self.now), self.sequence), (side, event));
+        self.queue
+            .insert((at.max(self.now), self.sequence), (side, event));
     }
 
     /// The next turn or event, if it comes before `end`.
     fn step(&mut self, end: Mono) -> bool {
         let due = |side: &Side| side.session.as_ref()?.deadline().map(|due| due.at);
-        let wake = [0, 1].into_iter().filter_map(|side| Some((due(&self.sides[side])?, side)));
+        let wake = [0, 1]
+            .into_iter()
+            .filter_map(|side| Some((due(&self.sides[side])?, side)));
         let wake = wake.min();
         let event = self.queue.first_key_value().map(|(key, _)| *key);
         match (wake, event) {
             (Some((at, side)), _) if at <= end && event.is_none_or(|event| at < event.0) => {
                 self.now = self.now.max(at);
-                self.turn(side, |session, now, out| session.on_deadline(now, out).unwrap());
+                self.turn(side, |session, now, out| {
+                    session.on_deadline(now, out).unwrap()
+                });
                 let next = due(&self.sides[side]);
-                assert!(next.is_none_or(|next| next > self.now), "{next:?} is due at once");
+                assert!(
+                    next.is_none_or(|next| next > self.now),
+                    "{next:?} is due at once"
+                );
             }
             (_, Some(key)) if key.0 <= end => {
                 self.now = self.now.max(key.0);
@@ -198,8 +218,10 @@ impl World {
                     self.input(side, Input::Link { link, dialled });
                 } else {
                     let (me, peer) = (NODES[side], NODES[1 - side]);
-                    let seed =
-                        Seed { boot: self.sides[side].boot, ..seed(me, peer, link, dialled) };
+                    let seed = Seed {
+                        boot: self.sides[side].boot,
+                        ..seed(me, peer, link, dialled)
+                    };
                     self.sides[side].seed = Some(seed);
                     self.start(side);
                 }
@@ -211,9 +233,14 @@ impl World {
     }
 
     fn start(&mut self, side: usize) {
-        let Some(seed) = self.sides[side].seed.clone() else { return };
+        let Some(seed) = self.sides[side].seed.clone() else {
+            return;
+        };
         self.sides[side].session = Some(PeerSession::new(seed, ctx()));
-        let life = Incarnation { boot: 1, n: self.sequence };
+        let life = Incarnation {
+            boot: 1,
+            n: self.sequence,
+        };
         self.turn(side, |session, now, out| {
             session.signal(now, Signal::Started(life), out).unwrap();
         });
@@ -227,10 +254,10 @@ impl World {
     }
 
     fn input(&mut self, side: usize, input: Input) {
-        if let Input::Frame { link, .. } = &input {
-            if !self.wires[Self::wire(*link)].up[side] {
-                return;
-            }
+        if let Input::Frame { link, .. } = &input
+            && !self.wires[Self::wire(*link)].up[side]
+        {
+            return;
         }
         if self.sides[side].session.is_none() {
             // Only frames can be lost: the roster's letters wait for a restart.
@@ -243,12 +270,19 @@ impl World {
             self.wires[Self::wire(*link)].up[side] = false;
         }
         self.frames += usize::from(matches!(input, Input::Frame { .. }));
-        self.turn(side, |session, now, out| session.handle(now, input, out).unwrap());
+        self.turn(side, |session, now, out| {
+            session.handle(now, input, out).unwrap()
+        });
     }
 
     fn turn(&mut self, side: usize, turn: impl FnOnce(&mut PeerSession, Now, &mut Outbox)) {
-        let now = Now { mono: self.now, wall: WALL };
-        let Some(session) = &mut self.sides[side].session else { return };
+        let now = Now {
+            mono: self.now,
+            wall: WALL,
+        };
+        let Some(session) = &mut self.sides[side].session else {
+            return;
+        };
         let mut out = Outbox::new();
         turn(session, now, &mut out);
         session.invariants();
@@ -257,6 +291,10 @@ impl World {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a world without the other actors"
+    )]
     fn carry_out(&mut self, side: usize, effect: Effect) {
         let letter = match effect {
             Effect::Tell(letter) => letter,
@@ -270,7 +308,10 @@ impl World {
         match letter {
             Letter::Transport(transport::Command::Send { link, frame, .. }) => {
                 self.sides[side].admits |= *frame == ControlFrame::Admit(());
-                self.send(side, link, |link| Input::Frame { link, frame: *frame });
+                self.send(side, link, |link| Input::Frame {
+                    link,
+                    frame: *frame,
+                });
             }
             Letter::Transport(transport::Command::Close { link, .. }) => {
                 let wire = Self::wire(link);
@@ -283,10 +324,17 @@ impl World {
             }
             Letter::Roster(_, roster::Input::Judge { .. }) => {
                 let verdict = Input::Verdict(Verdict::Admit { until: None });
-                self.at(self.now + Micros::from_millis(1), side, Event::Input(verdict));
+                self.at(
+                    self.now + Micros::from_millis(1),
+                    side,
+                    Event::Input(verdict),
+                );
             }
             Letter::Roster(_, roster::Input::Active { .. }) => {
-                assert!(self.sides[1 - side].admits, "active without the peer's Admit");
+                assert!(
+                    self.sides[1 - side].admits,
+                    "active without the peer's Admit"
+                );
             }
             Letter::Roster(_, roster::Input::Ended { why, .. }) => {
                 self.sides[side].ended.push(why);
@@ -304,7 +352,10 @@ impl World {
     fn send(&mut self, side: usize, link: LinkId, input: impl FnOnce(LinkId) -> Input) {
         let (wire, to) = (Self::wire(link), 1 - side);
         if !self.wires[wire].up[side] {
-            let down = Input::LinkDown { link, why: LinkLoss::Reset };
+            let down = Input::LinkDown {
+                link,
+                why: LinkLoss::Reset,
+            };
             return self.at(self.now, side, Event::Input(down));
         }
         let input = input(Self::link(wire, to));

@@ -1,5 +1,6 @@
 //! What every cell of the page's table promises, and the tools of the other tests.
 
+mod chaos;
 mod deadlines;
 mod log;
 mod page;

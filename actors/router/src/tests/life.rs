@@ -1,9 +1,10 @@
 //! How it learns, forgets and lists.
 
 use super::{NETWORK, Rig, advert, load, local, node, peer, query, words};
+use crate::HOLDERS_MAX;
 use kernel::{Effect, Exit, Machine};
 use messages::ports::gateway::Command;
-use messages::router::{Input, PeerState};
+use messages::router::{Input, NoRoute, PeerState};
 use messages::{Address, DeviceId, Letter, ModelId, RequestId};
 
 /// The names and the first digest byte of the list that the gateway was told.
@@ -152,16 +153,53 @@ fn a_holder_whose_speaker_dies_is_no_ghost() {
     rig.tell(Input::Peer(Box::new(peer(1, &m))));
     rig.tell(local(0, &m, load(0, 0)));
     rig.down(Address::Worker(DeviceId(0)), Exit::Killed);
+    let session = Address::Session(NETWORK, node(1));
+    let effects = rig.down(session, Exit::Panicked("by a test".to_owned()));
+    assert_eq!(listed(&effects), Some(vec![]));
+    // They may be back in a moment, and are watched for it.
+    assert_eq!(rig.route(query(1, "m")).unwrap_err(), NoRoute::NoneLeft);
+    rig.down(session, Exit::NoActor);
     rig.down(
-        Address::Session(NETWORK, node(1)),
-        Exit::Panicked("by a test".to_owned()),
+        Address::Worker(DeviceId(0)),
+        Exit::StartFailed("spent".to_owned()),
     );
-    assert!(rig.route(query(1, "m")).is_err());
+    assert_eq!(rig.route(query(2, "m")).unwrap_err(), NoRoute::UnknownModel);
     // A late word of the dead is watched like any first word: its Down follows at once.
     assert_eq!(
         words(&rig.tell(Input::Peer(Box::new(peer(1, &m))))),
         "watch, models"
     );
+}
+
+#[test]
+fn a_device_whose_engine_is_away_serves_nothing_and_is_remembered() {
+    let mut rig = Rig::routing();
+    let m = [advert("m", 1, "a")];
+    rig.tell(local(0, &m, load(0, 0)));
+    assert_eq!(listed(&rig.tell(local(0, &[], load(0, 0)))), Some(vec![]));
+    assert_eq!(rig.route(query(1, "m")).unwrap_err(), NoRoute::NoneLeft);
+    rig.tell(local(0, &m, load(0, 0)));
+    assert!(rig.route(query(2, "m")).is_ok());
+}
+
+#[test]
+fn a_full_table_gives_up_a_silent_holder_and_takes_no_other() {
+    let mut rig = Rig::routing();
+    let m = [advert("m", 1, "a")];
+    let numbered = |n: usize| {
+        let mut state = peer(1, &m);
+        state.peer.0[..8].copy_from_slice(&n.to_be_bytes());
+        state
+    };
+    for n in 0..HOLDERS_MAX {
+        rig.tell(Input::Peer(Box::new(PeerState {
+            fresh: n != 5,
+            ..numbered(n)
+        })));
+    }
+    let new = |n| Input::Peer(Box::new(numbered(HOLDERS_MAX + n)));
+    assert_eq!(words(&rig.tell(new(1))), "unwatch, watch");
+    assert_eq!(words(&rig.tell(new(2))), "·");
 }
 
 #[test]

@@ -289,6 +289,7 @@ fn check(rig: &mut Rig, input: &str) -> Vec<Effect> {
         }),
         "Down of a session" => rig.down(peer_session, Exit::Killed),
         "Down of a worker" => rig.down(Address::Worker(DeviceId(0)), Exit::Killed),
+        "Session is absent" => rig.down(peer_session, Exit::NoActor),
         "Down of the gateway" => rig.down(Address::Gateway, Exit::Killed),
         "Gateway is absent" => rig.down(Address::Gateway, Exit::NoActor),
         "Returned" => {
@@ -322,5 +323,5 @@ fn every_cell_of_the_page_holds() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 17 * 2, "the page lost rows");
+    assert_eq!(cells, 18 * 2, "the page lost rows");
 }

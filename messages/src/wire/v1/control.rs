@@ -91,7 +91,9 @@ impl<'de> Visitor<'de> for HelloVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Hello, A::Error> {
         let mut bytes = [0; HELLO_BYTES];
         for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(at, &self))?;
+            *byte = seq
+                .next_element()?
+                .ok_or_else(|| A::Error::invalid_length(at, &self))?;
         }
         Ok(Hello::from_bytes(&bytes))
     }
@@ -120,7 +122,10 @@ impl Deny {
     /// Whether dialling again with the same credential is pointless.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Version | Self::BadCredential | Self::Expired | Self::Revoked)
+        matches!(
+            self,
+            Self::Version | Self::BadCredential | Self::Expired | Self::Revoked
+        )
     }
 }
 

@@ -59,8 +59,13 @@ impl Header {
         if len > max {
             return Err(FrameError::Oversize { len, max });
         }
-        let body = len.checked_sub(KIND_BYTES).ok_or(FrameError::Undersize(len))?;
-        Ok(Self { kind: u16::from_le_bytes([e, f]), body })
+        let body = len
+            .checked_sub(KIND_BYTES)
+            .ok_or(FrameError::Undersize(len))?;
+        Ok(Self {
+            kind: u16::from_le_bytes([e, f]),
+            body,
+        })
     }
 }
 

@@ -95,7 +95,12 @@ impl JobReply {
         const REPLY_BYTES: usize = 64;
         match self {
             Self::Tokens(batch) => {
-                REPLY_BYTES + batch.tokens.iter().map(|token| 16 + token.bytes.len()).sum::<usize>()
+                REPLY_BYTES
+                    + batch
+                        .tokens
+                        .iter()
+                        .map(|token| 16 + token.bytes.len())
+                        .sum::<usize>()
             }
             Self::Accepted(_) | Self::Beacon(_) | Self::End(_) | Self::Refused(_) => REPLY_BYTES,
         }

@@ -48,7 +48,11 @@ impl Preface {
             1 => Purpose::Control,
             2 => Purpose::Gossip,
             3 => Purpose::Job,
-            _ => return Err(FrameError::Malformed { kind: u16::from(bytes[0]) }),
+            _ => {
+                return Err(FrameError::Malformed {
+                    kind: u16::from(bytes[0]),
+                });
+            }
         };
         let mut tag = [0; 32];
         tag.copy_from_slice(&bytes[1..]);
@@ -56,7 +60,10 @@ impl Preface {
     }
 }
 
-const _: () = assert!(Preface::BYTES > HEADER_BYTES, "a preface cannot be mistaken for a header");
+const _: () = assert!(
+    Preface::BYTES > HEADER_BYTES,
+    "a preface cannot be mistaken for a header"
+);
 
 /// The tag of `network` on a connection with this exported keying material.
 #[must_use]

@@ -27,7 +27,11 @@ fn unhex(text: &str) -> Vec<u8> {
 fn split<F: Frame>(frame: &[u8]) -> Result<(u16, &[u8]), FrameError> {
     let (head, body) = frame.split_at(HEADER_BYTES);
     let header = Header::parse(head.try_into().unwrap(), F::BYTES_MAX)?;
-    assert_eq!(header.body, body.len(), "the header names the body's length");
+    assert_eq!(
+        header.body,
+        body.len(),
+        "the header names the body's length"
+    );
     Ok((header.kind, body))
 }
 

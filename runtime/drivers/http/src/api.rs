@@ -37,7 +37,10 @@ pub(crate) async fn serve(
     side: Side,
     request: Request<Incoming>,
 ) -> Response<Reply> {
-    let arrival = Arrival { id: gate.front.mint(), at: gate.port.now() };
+    let arrival = Arrival {
+        id: gate.front.mint(),
+        at: gate.port.now(),
+    };
     let echo = request_id(request.headers(), arrival.id);
     let mut unread = !request.body().is_end_stream();
     let mut response = match answer(&gate, side, arrival, request, &mut unread).await {
@@ -72,7 +75,9 @@ async fn answer(
     if !matches!(route, Some(Route::Health | Route::Ready)) {
         guard::key(&gate.front, side, &parts.headers)?;
     }
-    let Some(route) = route else { return Err(no_route(side)) };
+    let Some(route) = route else {
+        return Err(no_route(side));
+    };
     allow(route, &parts.method)?;
     match route {
         Route::Health => Ok(management::health()),
@@ -115,7 +120,10 @@ fn no_route(side: Side) -> ApiError {
         }
     };
     let error = ApiError::request(StatusCode::NOT_FOUND, "not_found", message);
-    ApiError { kind: "not_found_error", ..error }
+    ApiError {
+        kind: "not_found_error",
+        ..error
+    }
 }
 
 fn allow(route: Route<'_>, method: &Method) -> Result<(), ApiError> {
@@ -131,13 +139,18 @@ fn allow(route: Route<'_>, method: &Method) -> Result<(), ApiError> {
     let message = format!("this route takes {methods}");
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let error = ApiError::request(status, "method_not_allowed", &message);
-    Err(ApiError { allow: Some(methods), ..error })
+    Err(ApiError {
+        allow: Some(methods),
+        ..error
+    })
 }
 
 fn model(gate: &Gate, id: &str) -> Result<Response<Reply>, ApiError> {
     let models = gate.front.models();
     let id = percent_decoded(id).ok_or_else(|| ApiError::unknown_model(id))?;
-    let advert = models.find(&id).ok_or_else(|| ApiError::unknown_model(&id))?;
+    let advert = models
+        .find(&id)
+        .ok_or_else(|| ApiError::unknown_model(&id))?;
     let body = model_json(advert, gate.front.since()).to_string();
     Ok(json(StatusCode::OK, Bytes::from(body)))
 }
@@ -146,7 +159,11 @@ fn model(gate: &Gate, id: &str) -> Result<Response<Reply>, ApiError> {
 async fn read(gate: &Gate, headers: &HeaderMap, body: Incoming) -> Result<Bytes, ApiError> {
     let limits = gate.front.config().limits;
     let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !plain(value)) {
+    if headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|value| !plain(value))
+    {
         let message = "send the body as it is, without a Content-Encoding";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(ApiError::request(status, "unsupported_encoding", message));
@@ -154,7 +171,11 @@ async fn read(gate: &Gate, headers: &HeaderMap, body: Incoming) -> Result<Bytes,
     let collected = timeout(limits.body_time, collect(body, limits.body_bytes));
     collected.await.unwrap_or_else(|_| {
         let message = "the body did not arrive in time: send it again";
-        Err(ApiError::request(StatusCode::REQUEST_TIMEOUT, "timeout", message))
+        Err(ApiError::request(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            message,
+        ))
     })
 }
 
@@ -175,7 +196,11 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, ApiError> {
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             Some(Err(_)) => {
                 let message = "the body is broken off, or not chunked as it says";
-                return Err(ApiError::request(StatusCode::BAD_REQUEST, "invalid_body", message));
+                return Err(ApiError::request(
+                    StatusCode::BAD_REQUEST,
+                    "invalid_body",
+                    message,
+                ));
             }
         };
         // Most bodies come in one part, which is then not copied.
@@ -191,7 +216,11 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, ApiError> {
             return Err(too_large());
         }
     }
-    Ok(if rest.is_empty() { first } else { Bytes::from(rest) })
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        Bytes::from(rest)
+    })
 }
 
 /// A client's own id where it is one, else the request's.

@@ -7,12 +7,10 @@ mod fields;
 mod neutral;
 
 use crate::error::ApiError;
-use messages::limits::{
-    NAME_BYTES_MAX, PROMPT_BYTES_MAX, STOP_BYTES_MAX, STOPS_MAX, TOKENS_MAX,
-};
-use messages::{Label, List, Prompt, Text};
 use fields::{Fields, Kind};
 use hyper::StatusCode;
+use messages::limits::{NAME_BYTES_MAX, PROMPT_BYTES_MAX, STOP_BYTES_MAX, STOPS_MAX, TOKENS_MAX};
+use messages::{Label, List, Prompt, Text};
 
 /// Which of the two completion routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +88,14 @@ impl Ask {
 }
 
 fn top_level(body: &[u8]) -> Result<Fields<'_>, ApiError> {
-    let malformed = |message: &str| {
-        ApiError::request(StatusCode::BAD_REQUEST, "invalid_json", message)
-    };
+    let malformed =
+        |message: &str| ApiError::request(StatusCode::BAD_REQUEST, "invalid_json", message);
     if body.is_empty() {
         return Err(malformed("the body is empty: send a JSON object"));
     }
     let text = std::str::from_utf8(body).map_err(|_| malformed("the body is no UTF-8 text"))?;
-    Fields::parse(text, KNOWN).map_err(|error| {
-        malformed(&format!("the body is no JSON object of this API: {error}"))
-    })
+    Fields::parse(text, KNOWN)
+        .map_err(|error| malformed(&format!("the body is no JSON object of this API: {error}")))
 }
 
 fn model(fields: &Fields<'_>) -> Result<Label<NAME_BYTES_MAX>, ApiError> {
@@ -118,7 +114,8 @@ fn raw_prompt(fields: &Fields<'_>) -> Result<Text, ApiError> {
         Some(Kind::Array) => {
             let texts: Option<List<String, 1>> = fields.typed("prompt", one_text)?;
             let text = texts.and_then(|texts| texts.into_vec().pop());
-            text.map(Text::from).ok_or_else(|| ApiError::value("prompt", one_text))
+            text.map(Text::from)
+                .ok_or_else(|| ApiError::value("prompt", one_text))
         }
         Some(Kind::Object | Kind::Number | Kind::Flag) | None => {
             Err(ApiError::value("prompt", one_text))
@@ -151,7 +148,10 @@ fn stops(fields: &Fields<'_>) -> Result<List<Label<STOP_BYTES_MAX>, STOPS_MAX>, 
         Some(_) => fields.typed("stop", &wanted)?.unwrap_or_default(),
         None => List::new(),
     };
-    if stops.iter().any(|stop: &Label<STOP_BYTES_MAX>| stop.is_empty()) {
+    if stops
+        .iter()
+        .any(|stop: &Label<STOP_BYTES_MAX>| stop.is_empty())
+    {
         return Err(ApiError::value("stop", &wanted));
     }
     Ok(stops)
@@ -159,7 +159,9 @@ fn stops(fields: &Fields<'_>) -> Result<List<Label<STOP_BYTES_MAX>, STOPS_MAX>, 
 
 fn include_usage(fields: &Fields<'_>, stream: bool) -> Result<bool, ApiError> {
     let options = fields.object("stream_options", &["include_usage", "include_obfuscation"])?;
-    let Some(options) = options else { return Ok(false) };
+    let Some(options) = options else {
+        return Ok(false);
+    };
     if !stream {
         let message = "`stream_options` is only for `stream: true`";
         return Err(ApiError::value("stream_options", message));

@@ -36,7 +36,12 @@ pub(crate) struct Call {
 
 impl Gate {
     pub(crate) fn new(front: Front, port: Port) -> Self {
-        Self { front, port, calls: Mutex::default(), queries: Mutex::default() }
+        Self {
+            front,
+            port,
+            calls: Mutex::default(),
+            queries: Mutex::default(),
+        }
     }
 
     /// Starts a request.
@@ -49,7 +54,9 @@ impl Gate {
         {
             let mut calls = self.calls();
             if calls.len() >= self.front.config().limits.requests {
-                return Err(ApiError::overloaded("this node has too many requests in progress"));
+                return Err(ApiError::overloaded(
+                    "this node has too many requests in progress",
+                ));
             }
             calls.insert(id, Arc::clone(&lane));
         }
@@ -60,13 +67,20 @@ impl Gate {
             under: Branch::Requests,
             restart: Restart::Temporary,
         };
-        self.port.post(vec![Effect::Start(Arc::new(child)), Effect::Watch(at)]);
-        Ok(Call { gate: Arc::clone(self), id, lane })
+        self.port
+            .post(vec![Effect::Start(Arc::new(child)), Effect::Watch(at)]);
+        Ok(Call {
+            gate: Arc::clone(self),
+            id,
+            lane,
+        })
     }
 
     /// A request has more to say.
     pub(crate) fn more(&self, id: RequestId, event: Event) {
-        let Some(lane) = self.calls().get(&id).map(Arc::clone) else { return };
+        let Some(lane) = self.calls().get(&id).map(Arc::clone) else {
+            return;
+        };
         match lane.push(event) {
             Pushed::Kept => {}
             Pushed::Full => self.port.tell(Letter::Proxy(id, Input::Client(Flow::Full))),
@@ -97,7 +111,9 @@ impl Gate {
         // The ones whose asker went away leave room.
         queries.retain(|_, waiting| !waiting.is_closed());
         if queries.len() >= QUERIES_MAX {
-            return Err(ApiError::overloaded("too many status questions wait for an answer"));
+            return Err(ApiError::overloaded(
+                "too many status questions wait for an answer",
+            ));
         }
         queries.insert(query, sender);
         Ok((query, receiver))
@@ -141,7 +157,9 @@ impl Drop for Call {
     fn drop(&mut self) {
         let unfinished = self.gate.calls().remove(&self.id).is_some();
         if unfinished {
-            self.gate.port.tell(Letter::Proxy(self.id, Input::ClientGone));
+            self.gate
+                .port
+                .tell(Letter::Proxy(self.id, Input::ClientGone));
         }
     }
 }

@@ -54,7 +54,14 @@ pub(crate) async fn run(
     let served = async {
         let begun = begin(call, answer).await?;
         let node = begun.served_by;
-        Ok((node, if stream { begun.stream(include_usage, until) } else { begun.whole().await? }))
+        Ok((
+            node,
+            if stream {
+                begun.stream(include_usage, until)
+            } else {
+                begun.whole().await?
+            },
+        ))
     };
     let outcome = timeout(total + GRACE, served).await;
     let (node, mut response) = outcome.unwrap_or_else(|_| Err(ApiError::timeout()))?;
@@ -72,7 +79,12 @@ async fn begin(call: Call, mut answer: Answer) -> Result<Begun, ApiError> {
     let failure = match events.next() {
         Some(Event::Started { served_by, model }) => {
             answer.serves(&model);
-            return Ok(Begun { call, answer, served_by, waiting: events.collect() });
+            return Ok(Begun {
+                call,
+                answer,
+                served_by,
+                waiting: events.collect(),
+            });
         }
         Some(Event::Failed(failure)) => failure,
         Some(Event::Text(_) | Event::Finished { .. }) | None => Failure::Internal,
@@ -82,12 +94,28 @@ async fn begin(call: Call, mut answer: Answer) -> Result<Begun, ApiError> {
 
 impl Begun {
     fn stream(self, include_usage: bool, until: Mono) -> Response<Reply> {
-        let Self { call, answer, waiting, .. } = self;
-        events(EventStream::new(call, answer, include_usage, waiting, until))
+        let Self {
+            call,
+            answer,
+            waiting,
+            ..
+        } = self;
+        events(EventStream::new(
+            call,
+            answer,
+            include_usage,
+            waiting,
+            until,
+        ))
     }
 
     async fn whole(self) -> Result<Response<Reply>, ApiError> {
-        let Self { call, answer, mut waiting, .. } = self;
+        let Self {
+            call,
+            answer,
+            mut waiting,
+            ..
+        } = self;
         let mut text: Vec<u8> = Vec::new();
         loop {
             for event in waiting.drain(..) {
@@ -98,8 +126,19 @@ impl Begun {
                         return Err(answer.error(&Failure::Internal));
                     }
                     Event::Text(more) => text.extend_from_slice(&more),
-                    Event::Finished { reason, usage, seam } => {
-                        let body = answer.whole(&text, Ending { reason, usage, seam });
+                    Event::Finished {
+                        reason,
+                        usage,
+                        seam,
+                    } => {
+                        let body = answer.whole(
+                            &text,
+                            Ending {
+                                reason,
+                                usage,
+                                seam,
+                            },
+                        );
                         return Ok(json(StatusCode::OK, Bytes::from(body)));
                     }
                     Event::Failed(failure) => return Err(answer.error(&failure)),

@@ -108,7 +108,12 @@ impl ApiKey {
     /// compared, and all of them.
     pub(crate) fn matches(&self, given: &str) -> bool {
         let given = Self::digest(given);
-        let differing = self.0.0.iter().zip(given.0.0).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let differing = self
+            .0
+            .0
+            .iter()
+            .zip(given.0.0)
+            .fold(0, |sum, (a, b)| sum | (a ^ b));
         differing == 0
     }
 
@@ -152,6 +157,9 @@ impl Readiness {
     /// Why the node cannot serve; nothing where it can.
     #[must_use]
     pub fn why_not(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -50,14 +50,21 @@ impl ApiError {
 
     /// An error that this node or its mesh causes.
     pub(crate) fn server(status: StatusCode, code: &'static str, message: &str) -> Self {
-        Self { kind: "server_error", ..Self::request(status, code, message) }
+        Self {
+            kind: "server_error",
+            ..Self::request(status, code, message)
+        }
     }
 
     /// There is no room now.
     pub(crate) fn overloaded(what: &str) -> Self {
         let message = format!("{what}: try again after the time in Retry-After");
-        Self::server(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", &message)
-            .again_in(RETRY_MS)
+        Self::server(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "service_unavailable",
+            &message,
+        )
+        .again_in(RETRY_MS)
     }
 
     /// The time for the request is over.
@@ -68,18 +75,27 @@ impl ApiError {
 
     /// Names the parameter.
     pub(crate) fn about(self, param: &str) -> Self {
-        Self { param: Some(param.to_owned()), ..self }
+        Self {
+            param: Some(param.to_owned()),
+            ..self
+        }
     }
 
     fn again_in(self, millis: u32) -> Self {
-        Self { retry_after_ms: Some(millis.clamp(1, RETRY_MS_MAX)), ..self }
+        Self {
+            retry_after_ms: Some(millis.clamp(1, RETRY_MS_MAX)),
+            ..self
+        }
     }
 
     /// Why a request failed. `prompt` names the parameter that holds the prompt.
     pub(crate) fn of(failure: &Failure, model: &str, prompt: &str) -> Self {
         match failure {
             Failure::UnknownModel => Self::unknown_model(model),
-            Failure::ContextExceeded { context, prompt: tokens } => {
+            Failure::ContextExceeded {
+                context,
+                prompt: tokens,
+            } => {
                 let message = format!(
                     "This model's maximum context length is {context} tokens, and the prompt has \
                      {tokens}: shorten it, or ask for fewer tokens"
@@ -135,7 +151,10 @@ impl ApiError {
         let mut response = json(self.status, self.object().to_string().into());
         let headers = response.headers_mut();
         if let Some(millis) = self.retry_after_ms {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000)));
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(millis.div_ceil(1_000)),
+            );
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
         }
         if let Some(methods) = self.allow {

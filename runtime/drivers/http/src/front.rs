@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// The bound sockets and what else every life of the driver shares. Cheap to clone.
 ///
@@ -35,8 +35,8 @@ pub(crate) enum Side {
 #[derive(Debug)]
 struct Shared {
     config: HttpConfig,
-    api: TcpListener,
-    console: TcpListener,
+    /// The API's and the console's; nothing once the node stopped.
+    listeners: Mutex<Option<[TcpListener; 2]>>,
     addresses: Addresses,
     requests: AtomicU64,
     queries: AtomicU64,
@@ -61,13 +61,17 @@ impl Front {
         let api = listen(config.api, API_FLAG, &config)?;
         let console = listen(config.console, CONSOLE_FLAG, &config)?;
         let at = |listener: &TcpListener| {
-            listener.local_addr().map_err(|error| format!("a listener has no address: {error}"))
+            listener
+                .local_addr()
+                .map_err(|error| format!("a listener has no address: {error}"))
         };
-        let addresses = Addresses { api: at(&api)?, console: at(&console)? };
+        let addresses = Addresses {
+            api: at(&api)?,
+            console: at(&console)?,
+        };
         Ok(Self(Arc::new(Shared {
             config,
-            api,
-            console,
+            listeners: Mutex::new(Some([api, console])),
             addresses,
             requests: AtomicU64::new(0),
             queries: AtomicU64::new(0),
@@ -95,17 +99,29 @@ impl Front {
 
     /// A listener for one life of the driver.
     pub(crate) fn listener(&self, side: Side) -> Result<TcpListener, String> {
+        let listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some([api, console]) = &*listeners else {
+            return Err("the ports are closed, because the node stopped".to_owned());
+        };
         let listener = match side {
-            Side::Api => &self.0.api,
-            Side::Console => &self.0.console,
+            Side::Api => api,
+            Side::Console => console,
         };
         listener.try_clone().map_err(|error| format!("a listener cannot be shared: {error}"))
+    }
+
+    /// Gives the ports back: the driver stopped for good.
+    pub(crate) fn close(&self) {
+        *self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// An id that no request of this boot had.
     pub(crate) fn mint(&self) -> RequestId {
         let n = self.0.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        RequestId { boot: self.0.config.boot, n }
+        RequestId {
+            boot: self.0.config.boot,
+            n,
+        }
     }
 
     pub(crate) fn mint_query(&self) -> QueryId {
@@ -120,7 +136,11 @@ impl Front {
     pub(crate) fn set_models(&self, adverts: Vec<ModelAdvert>, now: Wall) {
         let since = *self.0.since.get_or_init(|| now);
         let models = Arc::new(Models::new(adverts, since));
-        *self.0.models.write().unwrap_or_else(PoisonError::into_inner) = models;
+        *self
+            .0
+            .models
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = models;
     }
 
     pub(crate) fn since(&self) -> Wall {
@@ -130,9 +150,15 @@ impl Front {
 
 impl Models {
     fn new(adverts: Vec<ModelAdvert>, since: Wall) -> Self {
-        let data: Vec<Value> = adverts.iter().map(|advert| model_json(advert, since)).collect();
+        let data: Vec<Value> = adverts
+            .iter()
+            .map(|advert| model_json(advert, since))
+            .collect();
         let rendered = json!({ "object": "list", "data": data }).to_string();
-        Self { adverts, rendered: Bytes::from(rendered) }
+        Self {
+            adverts,
+            rendered: Bytes::from(rendered),
+        }
     }
 
     /// The body of `GET /v1/models`.
@@ -140,12 +166,21 @@ impl Models {
         self.rendered.clone()
     }
 
+    #[cfg(test)]
+    pub(crate) const fn len(&self) -> usize {
+        self.adverts.len()
+    }
+
     /// By name, or by printed digest.
     pub(crate) fn find(&self, id: &str) -> Option<&ModelAdvert> {
         self.adverts
             .iter()
             .find(|advert| &*advert.name == id)
-            .or_else(|| self.adverts.iter().find(|advert| advert.model.to_string() == id))
+            .or_else(|| {
+                self.adverts
+                    .iter()
+                    .find(|advert| advert.model.to_string() == id)
+            })
     }
 }
 
@@ -168,21 +203,23 @@ fn listen(at: SocketAddr, flag: &str, config: &HttpConfig) -> Result<TcpListener
             at.port()
         ));
     }
-    let listener = TcpListener::bind(at).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => format!(
-            "port {} of {} is taken by another program: stop that program, or choose another \
-             port with {flag}",
-            at.port(),
-            at.ip()
-        ),
-        ErrorKind::PermissionDenied => format!(
-            "port {} may not be used by this user: choose one above 1023 with {flag}",
-            at.port()
-        ),
-        _ => format!("cannot listen on {at}: {error}: choose another address with {flag}"),
-    })?;
+    let listener = TcpListener::bind(at).map_err(|error| unbound(at, flag, &error))?;
     listener
         .set_nonblocking(true)
         .map_err(|error| format!("cannot listen on {at} without blocking: {error}"))?;
     Ok(listener)
+}
+
+fn unbound(at: SocketAddr, flag: &str, error: &std::io::Error) -> String {
+    let (port, ip) = (at.port(), at.ip());
+    if error.kind() == ErrorKind::AddrInUse {
+        format!(
+            "port {port} of {ip} is taken by another program: stop that program, or choose \
+             another port with {flag}"
+        )
+    } else if error.kind() == ErrorKind::PermissionDenied {
+        format!("port {port} may not be used by this user: choose one above 1023 with {flag}")
+    } else {
+        format!("cannot listen on {at}: {error}: choose another address with {flag}")
+    }
 }

@@ -30,7 +30,11 @@ impl HttpGateway {
     /// A sentence; none in ordinary life, as the sockets are bound.
     pub fn new(front: Front, port: Port) -> Result<Self, String> {
         let gate = Arc::new(Gate::new(front, port));
-        Ok(Self { gate, stopping: watch::Sender::new(false), servers: JoinSet::new() })
+        Ok(Self {
+            gate,
+            stopping: watch::Sender::new(false),
+            servers: JoinSet::new(),
+        })
     }
 
     fn open(&mut self) -> Result<(), Failure> {
@@ -39,24 +43,43 @@ impl HttpGateway {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|error| Failure(format!("a listener cannot be used: {error}")))?;
             let gate = Arc::clone(&self.gate);
-            self.servers.spawn(server::run(gate, side, listener, self.stopping.subscribe()));
+            self.servers
+                .spawn(server::run(gate, side, listener, self.stopping.subscribe()));
         }
         Ok(())
     }
 
     fn command(&self, command: Command) {
         match command {
-            Command::Started { request, served_by, model } => {
+            Command::Started {
+                request,
+                served_by,
+                model,
+            } => {
                 let model = Box::new(model);
                 self.gate.more(request, Event::Started { served_by, model });
             }
             Command::Delta { request, text } => self.gate.more(request, Event::Text(text.0)),
-            Command::Finished { request, reason, usage, seam } => {
-                self.gate.last(request, Event::Finished { reason, usage, seam });
+            Command::Finished {
+                request,
+                reason,
+                usage,
+                seam,
+            } => {
+                self.gate.last(
+                    request,
+                    Event::Finished {
+                        reason,
+                        usage,
+                        seam,
+                    },
+                );
             }
             Command::Failed { request, why } => self.gate.last(request, Event::Failed(why)),
             Command::Models(adverts) => {
-                self.gate.front.set_models(adverts.into_vec(), self.gate.port.now().wall);
+                self.gate
+                    .front
+                    .set_models(adverts.into_vec(), self.gate.port.now().wall);
             }
             Command::Snapshot { query, snapshot } => self.gate.answer(query, Some(snapshot)),
         }
@@ -65,7 +88,10 @@ impl HttpGateway {
     fn signal(&mut self, signal: Signal) -> Result<(), Failure> {
         match signal {
             Signal::Started(_) => self.open()?,
-            Signal::Down { who: Address::Proxy(request), .. } => {
+            Signal::Down {
+                who: Address::Proxy(request),
+                ..
+            } => {
                 // Inert after its last word.
                 let lost = request_proxy::Failure::Internal;
                 self.gate.last(request, Event::Failed(lost));
@@ -107,11 +133,12 @@ impl Driver for HttpGateway {
         Ok(())
     }
 
-    /// Takes no more connections and lets the open ones end what they write; each server bounds
-    /// its own wait.
+    /// Gives the ports back and lets open connections end what they write; each server bounds its
+    /// own wait.
     fn stop(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             self.stopping.send_replace(true);
+            self.gate.front.close();
             while self.servers.join_next().await.is_some() {}
         })
     }

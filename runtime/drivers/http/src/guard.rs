@@ -23,9 +23,15 @@ pub(crate) fn host(
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         let message = "exactly one Host header must name this node";
-        return Err(ApiError::request(StatusCode::BAD_REQUEST, "invalid_host", message));
+        return Err(ApiError::request(
+            StatusCode::BAD_REQUEST,
+            "invalid_host",
+            message,
+        ));
     };
-    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    let authority = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
     for named in [Some(host.as_bytes()), authority].into_iter().flatten() {
         if !is_ours(named, config, bound) {
             let message = "the Host header names another host than this node: use localhost or \
@@ -34,7 +40,10 @@ pub(crate) fn host(
         }
     }
     for origin in headers.get_all(header::ORIGIN) {
-        let named = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        let named = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"));
         if !named.is_some_and(|(_, named)| is_ours(named.as_bytes(), config, bound)) {
             let message = "the Origin header names another site than this node: pages of other \
                            sites may not call it";
@@ -51,9 +60,10 @@ pub(crate) fn host(
 pub(crate) fn key(front: &Front, side: Side, headers: &HeaderMap) -> Result<(), ApiError> {
     let wanted = match side {
         Side::Api => front.config().api_key,
-        Side::Console => {
-            front.config().api_key.filter(|_| !front.address(side).ip().is_loopback())
-        }
+        Side::Console => front
+            .config()
+            .api_key
+            .filter(|_| !front.address(side).ip().is_loopback()),
     };
     let Some(wanted) = wanted else { return Ok(()) };
     let given = given(headers);
@@ -64,7 +74,11 @@ pub(crate) fn key(front: &Front, side: Side, headers: &HeaderMap) -> Result<(), 
         Some(_) => "this is not the API key of this node",
         None => "this node wants its API key: send it as `Authorization: Bearer KEY`",
     };
-    Err(ApiError::request(StatusCode::UNAUTHORIZED, "invalid_api_key", message))
+    Err(ApiError::request(
+        StatusCode::UNAUTHORIZED,
+        "invalid_api_key",
+        message,
+    ))
 }
 
 /// The key in `Authorization: Bearer`, or in `x-api-key` as some clients send it.
@@ -79,15 +93,22 @@ fn given(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether `host`, with or without a port, is a name of this node.
 fn is_ours(host: &[u8], config: &HttpConfig, bound: SocketAddr) -> bool {
-    let Ok(host) = std::str::from_utf8(host) else { return false };
-    let Some(host) = without_port(host) else { return false };
+    let Ok(host) = std::str::from_utf8(host) else {
+        return false;
+    };
+    let Some(host) = without_port(host) else {
+        return false;
+    };
     let host = host.strip_suffix('.').unwrap_or(host);
     match host.parse::<IpAddr>() {
         // A literal address cannot be made to resolve to another one.
         Ok(ip) => ip.is_loopback() || ip == bound.ip() || bound.ip().is_unspecified(),
         Err(_) => {
             host.eq_ignore_ascii_case("localhost")
-                || config.names.iter().any(|name| host.eq_ignore_ascii_case(name))
+                || config
+                    .names
+                    .iter()
+                    .any(|name| host.eq_ignore_ascii_case(name))
         }
     }
 }
@@ -96,7 +117,14 @@ fn without_port(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (name, port) = rest.split_once(']')?;
-            (name, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+            (
+                name,
+                if port.is_empty() {
+                    None
+                } else {
+                    Some(port.strip_prefix(':')?)
+                },
+            )
         }
         None => match host.split_once(':') {
             Some((name, port)) => (name, Some(port)),
@@ -109,7 +137,10 @@ fn without_port(host: &str) -> Option<&str> {
 
 fn forbidden(code: &'static str, message: &str) -> ApiError {
     let error = ApiError::request(StatusCode::FORBIDDEN, code, message);
-    ApiError { kind: "permission_error", ..error }
+    ApiError {
+        kind: "permission_error",
+        ..error
+    }
 }
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");

@@ -19,11 +19,18 @@ const EVENT_BYTES: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A holder took it.
-    Started { served_by: NodeId, model: Box<ModelAdvert> },
+    Started {
+        served_by: NodeId,
+        model: Box<ModelAdvert>,
+    },
     /// More text.
     Text(Bytes),
     /// The answer is complete.
-    Finished { reason: EndReason, usage: Usage, seam: Seam },
+    Finished {
+        reason: EndReason,
+        usage: Usage,
+        seam: Seam,
+    },
     /// There is no (more) answer.
     Failed(Failure),
 }

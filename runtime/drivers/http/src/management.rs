@@ -35,7 +35,8 @@ pub(crate) fn ready(gate: &Gate) -> Response<Reply> {
 pub(crate) async fn status(gate: &Gate) -> Result<Response<Reply>, ApiError> {
     let (query, snapshot) = gate.ask()?;
     let asker = observer::Asker::Gateway;
-    gate.port.tell(Letter::Observer(observer::Input::Query { query, asker }));
+    gate.port
+        .tell(Letter::Observer(observer::Input::Query { query, asker }));
     match timeout(SNAPSHOT_WAIT, snapshot).await {
         Ok(Ok(snapshot)) => {
             let config = gate.front.config();
@@ -44,7 +45,9 @@ pub(crate) async fn status(gate: &Gate) -> Result<Response<Reply>, ApiError> {
         }
         Ok(Err(_)) | Err(_) => {
             gate.answer(query, None);
-            Err(ApiError::overloaded("the node's snapshot is not available at this moment"))
+            Err(ApiError::overloaded(
+                "the node's snapshot is not available at this moment",
+            ))
         }
     }
 }

@@ -66,18 +66,24 @@ impl Answer {
         let text = String::from_utf8_lossy(text);
         let reason = reason(ending.reason);
         let (object, choice) = match self.shape {
-            Shape::Chat => ("chat.completion", json!({
-                "index": 0,
-                "message": { "role": "assistant", "content": text, "refusal": null },
-                "logprobs": null,
-                "finish_reason": reason,
-            })),
-            Shape::Text => ("text_completion", json!({
-                "index": 0,
-                "text": text,
-                "logprobs": null,
-                "finish_reason": reason,
-            })),
+            Shape::Chat => (
+                "chat.completion",
+                json!({
+                    "index": 0,
+                    "message": { "role": "assistant", "content": text, "refusal": null },
+                    "logprobs": null,
+                    "finish_reason": reason,
+                }),
+            ),
+            Shape::Text => (
+                "text_completion",
+                json!({
+                    "index": 0,
+                    "text": text,
+                    "logprobs": null,
+                    "finish_reason": reason,
+                }),
+            ),
         };
         let mut body = json!({
             "id": self.id,
@@ -109,7 +115,11 @@ impl Events {
             quoted(&answer.model),
             quoted(&answer.fingerprint),
         );
-        Self { answer, include_usage, before }
+        Self {
+            answer,
+            include_usage,
+            before,
+        }
     }
 
     /// What comes before any text.

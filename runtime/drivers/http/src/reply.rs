@@ -31,7 +31,10 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Reply> {
 pub(crate) fn events(stream: EventStream) -> Response<Reply> {
     let mut response = Response::new(Reply::Events(Box::new(stream)));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // A buffering proxy on the way would hold tokens back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -48,7 +51,9 @@ impl Body for Reply {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Events(stream) => stream.poll(cx).map(|part| part.map(|part| Ok(Frame::data(part)))),
+            Self::Events(stream) => stream
+                .poll(cx)
+                .map(|part| part.map(|part| Ok(Frame::data(part)))),
         }
     }
 

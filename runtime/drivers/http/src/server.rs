@@ -32,19 +32,25 @@ pub(crate) async fn run(
     let most = gate.front.config().limits.connections;
     let mut open = JoinSet::new();
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop) => break,
-            Some(_) = open.join_next() => {}
-            accepted = listener.accept(), if open.len() < most => match accepted {
-                Ok((stream, _)) => {
-                    open.spawn(connection(Arc::clone(&gate), side, stream, stopping.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
+            Some(_) = open.join_next() => continue,
+            accepted = listener.accept(), if open.len() < most => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                open.spawn(connection(
+                    Arc::clone(&gate),
+                    side,
+                    stream,
+                    stopping.clone(),
+                ));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
     drop(listener);

@@ -31,7 +31,13 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) const fn new(stream: Arc<TcpStream>, stall_time: Duration) -> Self {
-        Self { stream, stall_time, stalled: None, lingering: None, discarded: 0 }
+        Self {
+            stream,
+            stall_time,
+            stalled: None,
+            lingering: None,
+            discarded: 0,
+        }
     }
 
     /// One try to write, again when there is room. Nothing taken for too long is an error.
@@ -58,7 +64,10 @@ impl Socket {
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let limit = self.stall_time;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        stalled.as_mut().poll(cx).map(|()| Err(ErrorKind::TimedOut.into()))
+        stalled
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(ErrorKind::TimedOut.into()))
     }
 }
 

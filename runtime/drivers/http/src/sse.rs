@@ -4,8 +4,8 @@ use crate::call::Call;
 use crate::lane::Event;
 use crate::render::{Answer, Ending, Events};
 use bytes::Bytes;
+use messages::Mono;
 use messages::request_proxy::Failure;
-use messages::{Micros, Mono};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -56,7 +56,9 @@ impl EventStream {
 
     /// The next bytes; nothing at the end. All that waits is one part.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(call) = &self.call else { return Poll::Ready(None) };
+        let Some(call) = &self.call else {
+            return Poll::Ready(None);
+        };
         let now = call.gate().port.now().mono;
         let mut out = Vec::new();
         if !self.begun {
@@ -81,8 +83,19 @@ impl EventStream {
                 // Another holder goes on; the head is sent.
                 Event::Started { .. } => {}
                 Event::Text(text) => self.events.text(&text, out),
-                Event::Finished { reason, usage, seam } => {
-                    self.events.end(Ending { reason, usage, seam }, out);
+                Event::Finished {
+                    reason,
+                    usage,
+                    seam,
+                } => {
+                    self.events.end(
+                        Ending {
+                            reason,
+                            usage,
+                            seam,
+                        },
+                        out,
+                    );
                     self.call = None;
                 }
                 Event::Failed(failure) => {
@@ -114,7 +127,6 @@ impl EventStream {
         Poll::Pending
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a timer of the runtime is set in its time")]
     fn arm(&mut self, span: Duration) {
         self.tick.as_mut().reset(Instant::now() + span);
     }

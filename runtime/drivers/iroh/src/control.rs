@@ -34,10 +34,18 @@ impl Shared {
             return self.no_such_link(link, network);
         };
         let Ok(bytes) = frame.encode() else {
-            tracing::error!(kind = frame.kind(), "a control frame is too large: not sent");
+            tracing::error!(
+                kind = frame.kind(),
+                "a control frame is too large: not sent"
+            );
             return;
         };
-        let end = End { link, network, peer, serial: session.serial };
+        let end = End {
+            link,
+            network,
+            peer,
+            serial: session.serial,
+        };
         let control = match &session.control {
             Some(control) => Arc::clone(control),
             None => {
@@ -79,9 +87,14 @@ impl Shared {
         recv: RecvStream,
     ) {
         let mut links = self.links();
-        let Some(at) = links.links.get(&link) else { return };
+        let Some(at) = links.links.get(&link) else {
+            return;
+        };
         let peer = at.peer;
-        let known = at.sessions.get(&network).map(|session| (session.answered, session.closing));
+        let known = at
+            .sessions
+            .get(&network)
+            .map(|session| (session.answered, session.closing));
         match known {
             Some((false, false)) => {}
             // A second one: the peer ended its session and began another.
@@ -93,9 +106,16 @@ impl Shared {
             Some((_, true)) => return refuse(send, recv),
             None => self.carry(&mut links, link, network),
         }
-        let Some((_, _, _, session)) = links.session(link, network) else { return };
+        let Some((_, _, _, session)) = links.session(link, network) else {
+            return;
+        };
         session.answered = true;
-        let end = End { link, network, peer, serial: session.serial };
+        let end = End {
+            link,
+            network,
+            peer,
+            serial: session.serial,
+        };
         if session.control.is_some() {
             session.spare = Some(send);
         } else {
@@ -120,11 +140,17 @@ impl Shared {
             let links = self.links();
             let sessions = |(id, link): (&LinkId, &crate::links::Link)| {
                 let id = *id;
-                link.sessions.keys().map(move |network| (id, *network)).collect::<Vec<_>>()
+                link.sessions
+                    .keys()
+                    .map(move |network| (id, *network))
+                    .collect::<Vec<_>>()
             };
             links.links.iter().flat_map(sessions).collect()
         };
-        let begun: Vec<_> = all.into_iter().filter_map(|(l, n)| self.begin_close(l, n)).collect();
+        let begun: Vec<_> = all
+            .into_iter()
+            .filter_map(|(l, n)| self.begin_close(l, n))
+            .collect();
         // All were asked to finish above, so that waiting for one is waiting for all.
         for (end, control) in begun {
             self.finish_close(end, control, why).await;
@@ -135,7 +161,10 @@ impl Shared {
     pub(crate) fn detach(self: &Arc<Self>, network: NetworkId) {
         let mut links = self.links();
         links.attached.remove(&network);
-        let carried = links.links.iter().filter(|(_, link)| link.sessions.contains_key(&network));
+        let carried = links
+            .links
+            .iter()
+            .filter(|(_, link)| link.sessions.contains_key(&network));
         let carried: Vec<LinkId> = carried.map(|(id, _)| *id).collect();
         drop(links);
         for link in carried {
@@ -155,7 +184,15 @@ impl Shared {
         if let Some(control) = &control {
             control.finish();
         }
-        Some((End { link, network, peer, serial: session.serial }, control))
+        Some((
+            End {
+                link,
+                network,
+                peer,
+                serial: session.serial,
+            },
+            control,
+        ))
     }
 
     async fn finish_close(&self, end: End, control: Option<Arc<Outgoing>>, why: &str) {
@@ -177,7 +214,10 @@ impl Shared {
         tag: [u8; 32],
     ) -> Option<Arc<Outgoing>> {
         let (send, recv) = open_now(conn)?;
-        let preface = Preface { purpose: Purpose::Control, tag };
+        let preface = Preface {
+            purpose: Purpose::Control,
+            tag,
+        };
         let control = self.write_control(send, Some(preface), session, end);
         session.control = Some(Arc::clone(&control));
         self.read_control(recv, session, end);
@@ -253,7 +293,10 @@ impl Shared {
             // No deadline: the session's own pings and the link's idle time bound the silence.
             match reader.next().await {
                 Ok(frame) => {
-                    let input = Input::Frame { link: end.link, frame };
+                    let input = Input::Frame {
+                        link: end.link,
+                        frame,
+                    };
                     self.tell_session(end.network, end.peer, input);
                 }
                 Err(why) => return why,
@@ -268,7 +311,10 @@ impl Shared {
             Ended::Bad(why) => {
                 self.counts().bad_frames.add();
                 let why = Label::truncated(&why);
-                let input = Input::BadFrame { link: end.link, why };
+                let input = Input::BadFrame {
+                    link: end.link,
+                    why,
+                };
                 self.tell_session(end.network, end.peer, input);
             }
         }

@@ -1,8 +1,9 @@
 //! Dialling.
 
 use crate::shared::{Shared, code};
-use iroh::endpoint::{ConnectError, ConnectWithOptsError, ConnectingError, Connection,
-    ConnectionError};
+use iroh::endpoint::{
+    ConnectError, ConnectWithOptsError, ConnectingError, Connection, ConnectionError,
+};
 use iroh::{EndpointAddr, EndpointId};
 use messages::ports::transport::DialError;
 use messages::wire::latest::ALPN;
@@ -29,7 +30,9 @@ impl Shared {
         if addrs.is_empty() {
             return fail(DialError::NoAddress);
         }
-        let Ok(id) = EndpointId::from_bytes(&peer.0) else { return fail(DialError::WrongPeer) };
+        let Ok(id) = EndpointId::from_bytes(&peer.0) else {
+            return fail(DialError::WrongPeer);
+        };
         if let Some(waiting) = links.dials.get_mut(&peer) {
             if !waiting.contains(&network) {
                 waiting.push(network);
@@ -40,12 +43,16 @@ impl Shared {
             return fail(DialError::TimedOut);
         }
         links.dials.insert(peer, vec![network]);
-        let addr = addrs.iter().fold(EndpointAddr::new(id), |to, addr| to.with_ip_addr(*addr));
+        let addr = addrs
+            .iter()
+            .fold(EndpointAddr::new(id), |to, addr| to.with_ip_addr(*addr));
         self.spawn(Arc::clone(self).dial_out(peer, addr));
     }
 
     async fn dial_out(self: Arc<Self>, peer: NodeId, addr: EndpointAddr) {
-        let Some(endpoint) = self.endpoint.get() else { return };
+        let Some(endpoint) = self.endpoint.get() else {
+            return;
+        };
         let result = match timeout(DIAL_WAIT, endpoint.connect(addr, ALPN)).await {
             Ok(result) => result.map_err(|error| why_not(&error)),
             Err(_) => Err(DialError::TimedOut),
@@ -57,7 +64,9 @@ impl Shared {
                 conn.close(code::OVER, b"another node was called");
                 Err(DialError::WrongPeer)
             }
-            _ => self.add_link(&mut links, conn, true).ok_or(DialError::Refused),
+            _ => self
+                .add_link(&mut links, conn, true)
+                .ok_or(DialError::Refused),
         });
         for network in networks {
             match &link {
@@ -83,7 +92,9 @@ fn why_not(error: &ConnectError) -> DialError {
         ConnectError::Connecting { source, .. } => match source {
             ConnectingError::ConnectionError { source, .. } => source,
             ConnectingError::HandshakeFailure { .. } => return DialError::WrongPeer,
-            _ => return DialError::Closed,
+            ConnectingError::InternalConsistencyError { .. }
+            | ConnectingError::LocallyRejected { .. }
+            | _ => return DialError::Closed,
         },
         ConnectError::Connection { source, .. } => source,
         _ => return DialError::Closed,
@@ -104,7 +115,12 @@ fn why_not_begun(error: &ConnectWithOptsError) -> DialError {
     match error {
         ConnectWithOptsError::NoAddress { .. } => DialError::NoAddress,
         ConnectWithOptsError::SelfConnect { .. } => DialError::WrongPeer,
-        _ => DialError::Closed,
+        ConnectWithOptsError::Noq { .. }
+        | ConnectWithOptsError::InternalConsistencyError { .. }
+        | ConnectWithOptsError::LocallyRejected { .. }
+        | ConnectWithOptsError::EndpointClosed { .. }
+        | ConnectWithOptsError::InvalidAlpn { .. }
+        | _ => DialError::Closed,
     }
 }
 

@@ -33,9 +33,16 @@ impl IrohTransport {
         if config.keep_alive >= config.idle_timeout {
             return Err("the transport's keep-alive must be shorter than its idle time".to_owned());
         }
-        let me = NodeId(*SecretKey::from_bytes(&config.secret_key).public().as_bytes());
+        let me = NodeId(
+            *SecretKey::from_bytes(&config.secret_key)
+                .public()
+                .as_bytes(),
+        );
         let shared = Shared::new(config, port, me);
-        Ok(Self { shared, waiting: Arc::new(Mutex::new(Some(VecDeque::new()))) })
+        Ok(Self {
+            shared,
+            waiting: Arc::new(Mutex::new(Some(VecDeque::new()))),
+        })
     }
 
     fn start(&self) {
@@ -70,7 +77,8 @@ impl IrohTransport {
             // Nobody is there for the link: it is not kept up for nobody.
             Letter::Roster(network, roster::Input::LinkUp { link, .. })
             | Letter::Session(network, _, peer_session::Input::Frame { link, .. }) => {
-                self.shared.close(link, network, "nobody here speaks for this network");
+                self.shared
+                    .close(link, network, "nobody here speaks for this network");
             }
             Letter::Roster(..)
             | Letter::Session(..)
@@ -93,7 +101,10 @@ impl Driver for IrohTransport {
         match turn {
             Turn::Letter(Letter::Transport(command)) => self.take(command),
             Turn::Letter(letter) => {
-                return Err(Failure(format!("the transport got a letter to {}", letter.to())));
+                return Err(Failure(format!(
+                    "the transport got a letter to {}",
+                    letter.to()
+                )));
             }
             Turn::Signal(Signal::Started(_)) => self.start(),
             Turn::Signal(Signal::Returned { letter, why }) => self.returned(*letter, why),
@@ -117,7 +128,11 @@ impl Drop for IrohTransport {
     /// A life that ends without a stop still says so to its peers, if the runtime lets it.
     fn drop(&mut self) {
         self.shared.abort();
-        if let Some(endpoint) = self.shared.endpoint.get().filter(|found| !found.is_closed())
+        if let Some(endpoint) = self
+            .shared
+            .endpoint
+            .get()
+            .filter(|found| !found.is_closed())
             && tokio::runtime::Handle::try_current().is_ok()
         {
             let endpoint = endpoint.clone();
@@ -135,9 +150,23 @@ impl Shared {
         match command {
             Command::Attach(network) => self.attach(network),
             Command::Detach(network) => self.detach(network),
-            Command::Dial { network, peer, addrs } => self.dial(network, peer, &addrs),
-            Command::Send { link, network, frame } => self.send(link, network, &frame),
-            Command::Open { link, network, peer, request, job } => {
+            Command::Dial {
+                network,
+                peer,
+                addrs,
+            } => self.dial(network, peer, &addrs),
+            Command::Send {
+                link,
+                network,
+                frame,
+            } => self.send(link, network, &frame),
+            Command::Open {
+                link,
+                network,
+                peer,
+                request,
+                job,
+            } => {
                 self.open(link, network, peer, request, job);
             }
             Command::Close { link, network, why } => self.close(link, network, &why),
@@ -152,7 +181,13 @@ impl Shared {
                 self.tell_roster(network, roster::Input::DialFailed { peer, why });
             }
             Command::Send { link, network, .. } => self.no_such_link(link, network),
-            Command::Open { network, peer, request, job, .. } => {
+            Command::Open {
+                network,
+                peer,
+                request,
+                job,
+                ..
+            } => {
                 let attempt = job.id.attempt;
                 let input = peer_session::Input::OpenFailed { request, attempt };
                 self.tell_session(network, peer, input);
@@ -171,7 +206,9 @@ impl Shared {
 
 impl fmt::Debug for IrohTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IrohTransport").field("config", &self.shared.config).finish_non_exhaustive()
+        f.debug_struct("IrohTransport")
+            .field("config", &self.shared.config)
+            .finish_non_exhaustive()
     }
 }
 

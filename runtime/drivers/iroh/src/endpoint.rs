@@ -40,7 +40,9 @@ impl Shared {
             }
             tries += 1;
         };
-        self.config.keepsake.remember_bound(endpoint.bound_sockets());
+        self.config
+            .keepsake
+            .remember_bound(endpoint.bound_sockets());
         let _ = self.endpoint.set(endpoint.clone());
         self.spawn(Arc::clone(self).take_connections(endpoint));
         self.spawn(Arc::clone(self).keep_up());
@@ -61,7 +63,9 @@ impl Shared {
             builder = builder.clear_ip_transports();
         }
         for (at, addr) in bind.iter().enumerate() {
-            let first = bind[..at].iter().all(|earlier| earlier.is_ipv4() != addr.is_ipv4());
+            let first = bind[..at]
+                .iter()
+                .all(|earlier| earlier.is_ipv4() != addr.is_ipv4());
             builder = builder
                 .bind_addr_with_opts(*addr, opts(addr, first))
                 .map_err(|error| format!("the transport cannot listen at {addr}: {error}"))?;
@@ -102,13 +106,18 @@ impl Shared {
 
     /// Where peers can reach this node.
     pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
-        let Some(endpoint) = self.endpoint.get() else { return Vec::new() };
+        let Some(endpoint) = self.endpoint.get() else {
+            return Vec::new();
+        };
         let known: Vec<SocketAddr> = endpoint.addr().ip_addrs().copied().collect();
         if !known.is_empty() {
             return known;
         }
         let sockets = endpoint.bound_sockets();
-        sockets.into_iter().filter(|addr| !addr.ip().is_unspecified()).collect()
+        sockets
+            .into_iter()
+            .filter(|addr| !addr.ip().is_unspecified())
+            .collect()
     }
 
     async fn take_connections(self: Arc<Self>, endpoint: Endpoint) {

@@ -26,13 +26,20 @@ pub(crate) struct FrameReader<F> {
 
 impl<F: Frame> FrameReader<F> {
     pub(crate) fn new(recv: RecvStream) -> Self {
-        Self { recv, buffer: BytesMut::new(), family: PhantomData }
+        Self {
+            recv,
+            buffer: BytesMut::new(),
+            family: PhantomData,
+        }
     }
 
     /// The next frame of a known kind. The caller bounds the wait.
     pub(crate) async fn next(&mut self) -> Result<F, Ended> {
         loop {
-            if let Some(frame) = self.parse().map_err(|error| Ended::Bad(error.to_string()))? {
+            if let Some(frame) = self
+                .parse()
+                .map_err(|error| Ended::Bad(error.to_string()))?
+            {
                 return Ok(frame);
             }
             match self.recv.read_chunk(CHUNK_BYTES).await {
@@ -61,7 +68,9 @@ impl<F: Frame> FrameReader<F> {
 
     fn parse(&mut self) -> Result<Option<F>, FrameError> {
         loop {
-            let Some(head) = self.buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+            let Some(head) = self.buffer.first_chunk::<HEADER_BYTES>() else {
+                return Ok(None);
+            };
             let header = Header::parse(*head, F::BYTES_MAX)?;
             let end = HEADER_BYTES + header.body;
             if self.buffer.len() < end {

@@ -52,7 +52,11 @@ impl Shared {
             let input = peer_session::Input::OpenFailed { request, attempt };
             return self.tell_session(network, peer, input);
         };
-        let input = peer_session::Input::Opened { stream: ask.id, request, attempt };
+        let input = peer_session::Input::Opened {
+            stream: ask.id,
+            request,
+            attempt,
+        };
         self.tell_session(network, peer, input);
         let shared = Arc::clone(self);
         self.spawn(async move { ask.run(&shared).await });
@@ -78,12 +82,28 @@ impl Shared {
         let (send, recv) = open_now(conn)?;
         let id = links.mint_stream();
         drop(links);
-        let preface = Preface { purpose: Purpose::Job, tag }.encode();
+        let preface = Preface {
+            purpose: Purpose::Job,
+            tag,
+        }
+        .encode();
         let inbox = Arc::new(AskInbox::new());
-        let leaf = self.port.leaf(Address::Stream(id), Arc::clone(&inbox) as Arc<dyn Leaf>);
+        let leaf = self
+            .port
+            .leaf(Address::Stream(id), Arc::clone(&inbox) as Arc<dyn Leaf>);
         leaf.watch(Address::Proxy(request));
         let bytes = vec![Bytes::copy_from_slice(&preface), Bytes::from(frame)];
-        Some(Ask { id, request, attempt, bytes, send, recv, alive, inbox, leaf })
+        Some(Ask {
+            id,
+            request,
+            attempt,
+            bytes,
+            send,
+            recv,
+            alive,
+            inbox,
+            leaf,
+        })
     }
 }
 
@@ -103,10 +123,26 @@ struct Ask {
 
 impl Ask {
     async fn run(self, shared: &Shared) {
-        let Self { request, attempt, bytes, mut send, recv, mut alive, inbox, leaf, .. } = self;
+        let Self {
+            request,
+            attempt,
+            bytes,
+            mut send,
+            recv,
+            mut alive,
+            inbox,
+            leaf,
+            ..
+        } = self;
         let mut reader = FrameReader::new(recv);
         let mut cancelled = inbox.cancelled.subscribe();
-        let deliver = Deliver { request, attempt, inbox: &inbox, leaf: &leaf, shared };
+        let deliver = Deliver {
+            request,
+            attempt,
+            inbox: &inbox,
+            leaf: &leaf,
+            shared,
+        };
         let end = tokio::select! {
             biased;
             _ = cancelled.wait_for(|cancelled| *cancelled) => AskEnd::Cancelled,
@@ -205,7 +241,10 @@ impl AskInbox {
     }
 
     fn take_returned(&self) -> Option<(Letter, ReturnReason)> {
-        self.returned.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.returned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 

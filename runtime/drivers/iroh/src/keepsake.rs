@@ -81,7 +81,11 @@ impl Keepsake {
     }
 
     pub(crate) fn peer_of(&self, link: LinkId) -> Option<NodeId> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&link).copied()
+        self.peers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&link)
+            .copied()
     }
 }
 

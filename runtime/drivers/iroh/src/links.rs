@@ -106,14 +106,20 @@ impl Links {
         network: NetworkId,
     ) -> Option<(NodeId, &Connection, &[u8; 32], &mut Session)> {
         let link = self.links.get_mut(&link)?;
-        let session = link.sessions.get_mut(&network).filter(|session| !session.closing)?;
+        let session = link
+            .sessions
+            .get_mut(&network)
+            .filter(|session| !session.closing)?;
         Some((link.peer, &link.conn, &link.exported, session))
     }
 
     /// Which carried network a tag names.
     pub(crate) fn network_of(&self, link: LinkId, tag: &[u8; 32]) -> Option<NetworkId> {
         let exported = &self.links.get(&link)?.exported;
-        self.attached.iter().copied().find(|network| network_tag(*network, exported) == *tag)
+        self.attached
+            .iter()
+            .copied()
+            .find(|network| network_tag(*network, exported) == *tag)
     }
 
     /// A link to the peer that can be used for another session: one that has it already, or else
@@ -127,19 +133,30 @@ impl Links {
         let all: Vec<_> = self.links.iter().map(|(id, link)| (*id, link)).collect();
         let has_it = |link: &&(LinkId, &Link)| link.1.sessions.contains_key(&network);
         let usable: Vec<_> = all.iter().filter(usable).collect();
-        let found = usable.iter().copied().find(has_it).or_else(|| usable.last().copied());
+        let found = usable
+            .iter()
+            .copied()
+            .find(has_it)
+            .or_else(|| usable.last().copied());
         found.map(|(id, _)| *id)
     }
 
     /// Links on which nobody is admitted, and handshakes.
     pub(crate) fn strangers(&self) -> usize {
-        self.handshakes + self.links.keys().filter(|link| !self.is_admitted(**link)).count()
+        self.handshakes
+            + self
+                .links
+                .keys()
+                .filter(|link| !self.is_admitted(**link))
+                .count()
     }
 
     /// Whether a session of the link admitted the peer.
     pub(crate) fn is_admitted(&self, link: LinkId) -> bool {
         self.links.get(&link).is_some_and(|link| {
-            link.sessions.keys().any(|network| self.admits(*network, link.peer))
+            link.sessions
+                .keys()
+                .any(|network| self.admits(*network, link.peer))
         })
     }
 
@@ -150,11 +167,8 @@ impl Links {
     /// The network's session admits the peer: its links get room for jobs.
     pub(crate) fn admit(&mut self, network: NetworkId, peer: NodeId, max_jobs: u32) {
         self.admitted.insert((network, peer));
-        let limits = (max_jobs.saturating_add(SESSION_STREAMS), window(max_jobs));
-        for link in self.links.values_mut().filter(|link| link.peer == peer && !link.trusted) {
-            link.trusted = true;
-            link.conn.set_max_concurrent_bi_streams(VarInt::from_u32(limits.0));
-            link.conn.set_receive_window(limits.1);
+        for link in self.links.values_mut().filter(|link| link.peer == peer) {
+            link.trust(max_jobs);
         }
     }
 
@@ -195,7 +209,8 @@ impl Shared {
         dialled: bool,
     ) -> Option<LinkId> {
         let mut exported = [0; 32];
-        conn.export_keying_material(&mut exported, crate::EXPORTER_LABEL, &[]).ok()?;
+        conn.export_keying_material(&mut exported, crate::EXPORTER_LABEL, &[])
+            .ok()?;
         let id = LinkId(links.mint());
         let peer = NodeId(*conn.remote_id().as_bytes());
         self.config.keepsake.remember_peer(id, peer);
@@ -217,10 +232,24 @@ impl Shared {
     /// The link carries the network: its roster is told, again where it carried it before.
     pub(crate) fn carry(&self, links: &mut Links, id: LinkId, network: NetworkId) {
         let serial = links.mint();
-        let Some(link) = links.links.get_mut(&id) else { return };
-        link.sessions.entry(network).or_insert_with(|| Session::new(serial));
+        let Some(link) = links.links.get_mut(&id) else {
+            return;
+        };
+        link.sessions
+            .entry(network)
+            .or_insert_with(|| Session::new(serial));
+        if links.admitted.contains(&(network, link.peer)) {
+            link.trust(self.config.max_jobs);
+        }
         let (peer, dialled) = (link.peer, link.dialled);
-        self.tell_roster(network, roster::Input::LinkUp { peer, link: id, dialled });
+        self.tell_roster(
+            network,
+            roster::Input::LinkUp {
+                peer,
+                link: id,
+                dialled,
+            },
+        );
     }
 
     /// A session's end of a link is over, unless another took its place. The link goes with its
@@ -234,13 +263,20 @@ impl Shared {
         farewell: &str,
     ) {
         let mut links = self.links();
-        let Some(at) = links.links.get(&link) else { return };
+        let Some(at) = links.links.get(&link) else {
+            return;
+        };
         let peer = at.peer;
+        let Some(session) = at
+            .sessions
+            .get(&network)
+            .filter(|found| found.serial == serial)
+        else {
+            return;
+        };
         // Where the whole connection is gone, that is the reason.
         let why = at.conn.close_reason().map_or(why, |error| loss_of(&error));
-        if at.sessions.get(&network).is_none_or(|session| session.serial != serial) {
-            return;
-        }
+        let why = session.reason(why);
         drop(links.take_session(link, network));
         self.tell_link_down(network, peer, link, why);
         self.close_if_unused(&mut links, link, farewell);
@@ -248,10 +284,15 @@ impl Shared {
 
     /// Closes a link that carries no session any more.
     pub(crate) fn close_if_unused(&self, links: &mut Links, link: LinkId, farewell: &str) {
-        if links.links.get(&link).is_some_and(|link| link.sessions.is_empty())
+        if links
+            .links
+            .get(&link)
+            .is_some_and(|link| link.sessions.is_empty())
             && let Some(taken) = links.take_link(link)
         {
-            taken.conn.close(crate::shared::code::OVER, farewell.as_bytes());
+            taken
+                .conn
+                .close(crate::shared::code::OVER, farewell.as_bytes());
         }
     }
 
@@ -259,10 +300,26 @@ impl Shared {
     pub(crate) fn link_lost(&self, link: LinkId, error: &ConnectionError) {
         let why = loss_of(error);
         let mut links = self.links();
-        let Some(taken) = links.take_link(link) else { return };
+        let Some(taken) = links.take_link(link) else {
+            return;
+        };
         tracing::debug!(peer = %taken.peer.short(), %error, "a link ended");
-        for network in taken.sessions.keys() {
-            self.tell_link_down(*network, taken.peer, link, why);
+        for (network, session) in &taken.sessions {
+            self.tell_link_down(*network, taken.peer, link, session.reason(why));
+        }
+    }
+}
+
+impl Link {
+    /// Raises a stranger's limits to a member's.
+    fn trust(&mut self, max_jobs: u32) {
+        if !std::mem::replace(&mut self.trusted, true) {
+            let streams = max_jobs.saturating_add(SESSION_STREAMS);
+            self.conn
+                .set_max_concurrent_bi_streams(VarInt::from_u32(streams));
+            // Every stream may be full and unread without stopping a session's frames.
+            let window = streams.saturating_mul(crate::endpoint::STREAM_WINDOW);
+            self.conn.set_receive_window(VarInt::from_u32(window));
         }
     }
 }
@@ -280,6 +337,15 @@ impl Session {
             closing: false,
         }
     }
+
+    /// A session that was closing is closed by this side, whoever is the first to go.
+    const fn reason(&self, why: LinkLoss) -> LinkLoss {
+        if self.closing {
+            LinkLoss::ClosedHere
+        } else {
+            why
+        }
+    }
 }
 
 /// What a lost connection is to a session.
@@ -295,10 +361,4 @@ fn loss_of(error: &ConnectionError) -> LinkLoss {
         | ConnectionError::Reset
         | ConnectionError::CidsExhausted => LinkLoss::Reset,
     }
-}
-
-/// A window in which every stream may be full and unread without stopping a session's frames.
-fn window(max_jobs: u32) -> VarInt {
-    let streams = max_jobs.saturating_add(SESSION_STREAMS);
-    VarInt::from_u32(streams.saturating_mul(crate::endpoint::STREAM_WINDOW))
 }

@@ -1,7 +1,7 @@
 //! Writing to a stream that may be slow.
 
-use bytes::Bytes;
 use crate::shared::code;
+use bytes::Bytes;
 use iroh::endpoint::SendStream;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,11 @@ pub(crate) enum Unwritten {
 impl Outgoing {
     pub(crate) fn new() -> Self {
         let queue = Mutex::new(Queue::default());
-        Self { queue, more: Notify::new(), over: watch::Sender::new(false) }
+        Self {
+            queue,
+            more: Notify::new(),
+            over: watch::Sender::new(false),
+        }
     }
 
     /// Queues a frame.
@@ -133,8 +137,6 @@ pub(crate) async fn finish_out(send: &mut SendStream) {
         let _ = timeout(CONFIRM_WAIT, send.stopped()).await;
     }
 }
-
-
 
 /// A peer that takes nothing for so long is dropped, not waited for.
 const STALL_WAIT: Duration = Duration::from_secs(10);

@@ -39,7 +39,9 @@ impl Shared {
     fn may_open(&self, link: LinkId) -> bool {
         let mut links = self.links();
         let admitted = links.is_admitted(link);
-        let Some(link) = links.links.get_mut(&link) else { return false };
+        let Some(link) = links.links.get_mut(&link) else {
+            return false;
+        };
         link.early_streams = link.early_streams.saturating_add(u32::from(!admitted));
         admitted || link.early_streams <= EARLY_STREAMS_MAX
     }
@@ -103,10 +105,19 @@ impl Shared {
             }
         };
         let inbox = Arc::new(ReplyInbox::new(job.id.attempt));
-        let leaf = self.port.leaf(Address::Stream(stream), Arc::clone(&inbox) as Arc<dyn Leaf>);
+        let leaf = self
+            .port
+            .leaf(Address::Stream(stream), Arc::clone(&inbox) as Arc<dyn Leaf>);
         let input = peer_session::Input::Inbound { stream, link, job };
         leaf.tell(Letter::Session(network, peer, input));
-        let serve = reply::Serve { stream, send, recv: reader.into_recv(), alive, inbox, leaf };
+        let serve = reply::Serve {
+            stream,
+            send,
+            recv: reader.into_recv(),
+            alive,
+            inbox,
+            leaf,
+        };
         serve.run(&self).await;
     }
 
@@ -119,7 +130,9 @@ impl Shared {
         let mut links = self.links();
         let (peer, _, _, session) = links.session(link, network)?;
         let alive = session.alive.subscribe();
-        links.admits(network, peer).then(|| (peer, links.mint_stream(), alive))
+        links
+            .admits(network, peer)
+            .then(|| (peer, links.mint_stream(), alive))
     }
 }
 

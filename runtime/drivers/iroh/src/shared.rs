@@ -24,7 +24,14 @@ impl Shared {
     pub(crate) fn new(config: IrohConfig, port: Port, me: NodeId) -> Arc<Self> {
         let links = Mutex::new(Links::new(port.life().n));
         let tasks = Mutex::new(JoinSet::new());
-        Arc::new(Self { config, port, me, endpoint: OnceLock::new(), links, tasks })
+        Arc::new(Self {
+            config,
+            port,
+            me,
+            endpoint: OnceLock::new(),
+            links,
+            tasks,
+        })
     }
 
     /// The links. Letters are told while it is held, so that their order is the order of events;

@@ -18,10 +18,15 @@ impl Shared {
         let mut looks = 0_u32;
         loop {
             // Interfaces are found within moments of the bind; then once a second is enough.
-            sleep(if looks < EARLY_LOOKS { EARLY_TICK } else { TICK }).await;
+            sleep(if looks < EARLY_LOOKS {
+                EARLY_TICK
+            } else {
+                TICK
+            })
+            .await;
             looks = looks.saturating_add(1);
             self.tell_addrs(&mut addrs);
-            if looks % EARLY_LOOKS == 0 || looks > EARLY_LOOKS {
+            if looks.is_multiple_of(EARLY_LOOKS) || looks > EARLY_LOOKS {
                 let mut links = self.links();
                 self.expire_strangers(&mut links);
                 self.tell_paths(&mut links);
@@ -51,7 +56,8 @@ impl Shared {
             if silent || late {
                 self.counts().strangers.add();
                 // The task that takes its streams cleans up after it.
-                link.conn.close(code::STRANGER, b"nobody was admitted in time");
+                link.conn
+                    .close(code::STRANGER, b"nobody was admitted in time");
             }
         }
     }
@@ -73,14 +79,25 @@ impl Shared {
 
 fn path_of(conn: &Connection) -> PathInfo {
     let paths = conn.paths();
-    let selected = paths.iter().find(|path| path.is_selected()).or_else(|| paths.iter().next());
-    let Some(path) = selected else { return PathInfo::default() };
+    let selected = paths
+        .iter()
+        .find(|path| path.is_selected())
+        .or_else(|| paths.iter().next());
+    let Some(path) = selected else {
+        return PathInfo::default();
+    };
     let rtt = Micros(u64::try_from(path.rtt().as_micros()).unwrap_or(u64::MAX));
     match path.remote_addr() {
-        TransportAddr::Ip(addr) => {
-            PathInfo { kind: PathKind::Direct, addr: Some(*addr), rtt }
-        }
-        _ => PathInfo { kind: PathKind::Relayed, addr: None, rtt },
+        TransportAddr::Ip(addr) => PathInfo {
+            kind: PathKind::Direct,
+            addr: Some(*addr),
+            rtt,
+        },
+        TransportAddr::Relay(_) | TransportAddr::Custom(_) | _ => PathInfo {
+            kind: PathKind::Relayed,
+            addr: None,
+            rtt,
+        },
     }
 }
 

@@ -132,8 +132,11 @@ impl Facts {
                 }
             }
             (
-                "general.architecture" | "general.name" | "tokenizer.chat_template"
-                | "general.alignment" | "split.count",
+                "general.architecture"
+                | "general.name"
+                | "tokenizer.chat_template"
+                | "general.alignment"
+                | "split.count",
                 _,
             ) => return damaged(&format!("the key '{key}' has a value of another type")),
             (_, Kind::U32) if key.ends_with(CONTEXT_SUFFIX) => {
@@ -152,7 +155,10 @@ impl Facts {
         let Some(architecture) = self.architecture else {
             return damaged("it does not say which architecture it is");
         };
-        let context = self.contexts.iter().find(|(prefix, _)| *prefix == architecture);
+        let context = self
+            .contexts
+            .iter()
+            .find(|(prefix, _)| *prefix == architecture);
         let Some((_, context_length)) = context else {
             return damaged(&format!("it has no '{architecture}{CONTEXT_SUFFIX}'"));
         };
@@ -185,12 +191,16 @@ fn check_tensors<R: Read>(
     for _ in 0..tensors {
         let name = source.text("a tensor's name", TENSOR_NAME_BYTES_MAX)?;
         if name.is_empty() || !names.insert(name.clone()) {
-            return damaged(&format!("the tensor '{name}' has no name or stands in it twice"));
+            return damaged(&format!(
+                "the tensor '{name}' has no name or stands in it twice"
+            ));
         }
         let bytes = tensor_bytes(&name, source)?;
         let offset = source.u64()?;
         if offset != padded {
-            return damaged(&format!("the tensor '{name}' begins at {offset}, not at {padded}"));
+            return damaged(&format!(
+                "the tensor '{name}' begins at {offset}, not at {padded}"
+            ));
         }
         let sum = offset.checked_add(bytes);
         let Some(sum) = sum.filter(|sum| *sum <= source.length()) else {
@@ -226,14 +236,19 @@ fn tensor_bytes<R: Read>(name: &str, source: &mut Source<R>) -> Result<u64, Gguf
     }
     let kind = source.u32()?;
     let Some((block, bytes)) = block_of(kind) else {
-        return unsupported(&format!("the tensor '{name}' is of the unknown type {kind}"));
+        return unsupported(&format!(
+            "the tensor '{name}' is of the unknown type {kind}"
+        ));
     };
     if row % block != 0 {
-        return damaged(&format!("a row of the tensor '{name}' is no whole number of blocks"));
+        return damaged(&format!(
+            "a row of the tensor '{name}' is no whole number of blocks"
+        ));
     }
-    (elements / block)
-        .checked_mul(bytes)
-        .map_or_else(|| damaged(&format!("the tensor '{name}' has no real size")), Ok)
+    (elements / block).checked_mul(bytes).map_or_else(
+        || damaged(&format!("the tensor '{name}' has no real size")),
+        Ok,
+    )
 }
 
 fn damaged<T>(why: &str) -> Result<T, GgufError> {

@@ -3,6 +3,7 @@
 use super::may_park;
 use crate::restart::History;
 use crate::{Child, Incarnation, ReturnReason, Source};
+use messages::observer::ChildState;
 use messages::{Class, Letter, Mono};
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) history: History,
     pub(super) starts: u64,
+    /// What the observer was told of it last.
+    pub(super) shown: Option<ChildState>,
 }
 
 /// Where it is between birth and end.
@@ -38,11 +41,25 @@ pub(super) enum Phase {
 impl Entry {
     pub(super) fn starting(child: Arc<Child>, life: Incarnation) -> Self {
         let phase = Phase::Starting(Parked::default());
-        Self { child: Some(child), life, phase, history: History::default(), starts: 1 }
+        Self {
+            child: Some(child),
+            life,
+            phase,
+            history: History::default(),
+            starts: 1,
+            shown: None,
+        }
     }
 
     pub(super) fn leaf(life: Incarnation) -> Self {
-        Self { child: None, life, phase: Phase::Live, history: History::default(), starts: 1 }
+        Self {
+            child: None,
+            life,
+            phase: Phase::Live,
+            history: History::default(),
+            starts: 1,
+            shown: None,
+        }
     }
 
     pub(super) fn restart(&mut self, life: Incarnation, parked: Parked) {
@@ -51,10 +68,35 @@ impl Entry {
         self.phase = Phase::Starting(parked);
     }
 
+    /// Asserts that what waits is bounded, and that data waits only for a first start.
+    pub(super) fn invariants(&self) {
+        let (parked, data_may_wait) = match &self.phase {
+            Phase::Starting(parked) => (parked, self.starts <= 1),
+            Phase::Waiting { parked, .. } => (parked, false),
+            Phase::Live | Phase::Failed { .. } | Phase::Stopping => return,
+        };
+        assert!(parked.0.len() <= PARKED_MAX, "too many letters wait");
+        let is_data = |(_, letter): &(Source, Letter)| !may_park(&letter.class());
+        assert!(
+            data_may_wait || !parked.0.iter().any(is_data),
+            "data waits for a restart"
+        );
+    }
+
     pub(super) const fn waits_until(&self) -> Option<Mono> {
         match &self.phase {
             Phase::Waiting { at, .. } | Phase::Failed { at } => Some(*at),
             Phase::Starting(_) | Phase::Live | Phase::Stopping => None,
+        }
+    }
+}
+
+impl Phase {
+    /// Whether a life has begun and not ended, so that it can act.
+    pub(super) const fn is_begun(&self) -> bool {
+        match self {
+            Self::Live | Self::Stopping => true,
+            Self::Starting(_) | Self::Waiting { .. } | Self::Failed { .. } => false,
         }
     }
 }
@@ -85,6 +127,15 @@ impl Parked {
         }
         self.0.push((from, letter.clone()));
         Ok(letter)
+    }
+
+    /// Those that may wait for a restart, and the data that waited for a first start.
+    pub(super) fn without_data(self) -> (Self, Vec<(Source, Letter)>) {
+        let (waiting, data) = self
+            .0
+            .into_iter()
+            .partition(|(_, letter)| may_park(&letter.class()));
+        (Self(waiting), data)
     }
 
     pub(super) fn into_letters(self) -> impl Iterator<Item = (Source, Letter)> {

@@ -7,7 +7,10 @@ pub(super) const HELLO: &str = "010003020b0a0908070605042c01000000000000";
 
 /// Control frames.
 pub(super) const CONTROL: [Golden; 19] = [
-    ("hello", "160000000100010003020b0a0908070605042c01000000000000"),
+    (
+        "hello",
+        "160000000100010003020b0a0908070605042c01000000000000",
+    ),
     ("proof by owner", "0800000002000004686f6d65"),
     (
         "proof by ticket",

@@ -13,15 +13,25 @@ fn check<F: Frame + PartialEq + Debug>(samples: &[(&'static str, F)], goldens: &
     let names: Vec<_> = samples.iter().map(|(name, _)| *name).collect();
     for (name, sample) in samples {
         let bytes = sample.encode().unwrap();
-        let golden = goldens.iter().find(|(golden, _)| golden == name).map(|(_, hex)| *hex);
+        let golden = goldens
+            .iter()
+            .find(|(golden, _)| golden == name)
+            .map(|(_, hex)| *hex);
         assert_eq!(golden, Some(hex(&bytes).as_str()), "{name}");
         let bytes = unhex(golden.unwrap());
         let (kind, body) = split::<F>(&bytes).unwrap();
         assert_eq!(kind, sample.kind(), "{name}");
-        assert_eq!(F::decode_body(kind, body).unwrap().as_ref(), Some(sample), "{name}");
+        assert_eq!(
+            F::decode_body(kind, body).unwrap().as_ref(),
+            Some(sample),
+            "{name}"
+        );
         refuses_other_lengths::<F>(name, kind, body);
     }
-    assert_eq!(names, goldens.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    assert_eq!(
+        names,
+        goldens.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    );
 }
 
 /// A body that ends early, at any byte, or goes on is no frame.
@@ -34,15 +44,25 @@ fn refuses_other_lengths<F: Frame + Debug>(name: &str, kind: u16, body: &[u8]) {
     }
     for extra in [0, 1, 0xff] {
         let longer = F::decode_body(kind, &[body, &[extra]].concat());
-        assert_eq!(longer.err(), Some(malformed.clone()), "{name} and a byte more");
+        assert_eq!(
+            longer.err(),
+            Some(malformed.clone()),
+            "{name} and a byte more"
+        );
     }
 }
 
 #[test]
 fn control_frames_have_these_bytes() {
     check(&samples::control(), &CONTROL);
-    let kinds: Vec<u16> = samples::control().iter().map(|(_, frame)| frame.kind()).collect();
-    assert!((1..=10).all(|kind| kinds.contains(&kind)), "a kind has no golden: {kinds:?}");
+    let kinds: Vec<u16> = samples::control()
+        .iter()
+        .map(|(_, frame)| frame.kind())
+        .collect();
+    assert!(
+        (1..=10).all(|kind| kinds.contains(&kind)),
+        "a kind has no golden: {kinds:?}"
+    );
 }
 
 #[test]
@@ -53,8 +73,14 @@ fn job_requests_have_these_bytes() {
 #[test]
 fn job_replies_have_these_bytes() {
     check(&samples::replies(), &REPLIES);
-    let kinds: Vec<u16> = samples::replies().iter().map(|(_, reply)| reply.kind()).collect();
-    assert!((1..=5).all(|kind| kinds.contains(&kind)), "a kind has no golden: {kinds:?}");
+    let kinds: Vec<u16> = samples::replies()
+        .iter()
+        .map(|(_, reply)| reply.kind())
+        .collect();
+    assert!(
+        (1..=5).all(|kind| kinds.contains(&kind)),
+        "a kind has no golden: {kinds:?}"
+    );
 }
 
 #[test]
@@ -66,14 +92,21 @@ fn a_hello_is_twenty_frozen_bytes() {
     assert_eq!(bytes.len(), 20);
     assert_eq!(postcard::from_bytes::<Hello>(&bytes).unwrap(), hello);
     for len in 0..bytes.len() {
-        assert!(postcard::from_bytes::<Hello>(&bytes[..len]).is_err(), "cut at {len}");
+        assert!(
+            postcard::from_bytes::<Hello>(&bytes[..len]).is_err(),
+            "cut at {len}"
+        );
     }
 }
 
 #[test]
 fn two_hellos_agree_on_the_highest_version_that_both_know() {
-    let hello =
-        |version_min, version_max| Hello { version_min, version_max, features: 0, boot: 0 };
+    let hello = |version_min, version_max| Hello {
+        version_min,
+        version_max,
+        features: 0,
+        boot: 0,
+    };
     for (one, other, common) in [
         ((1, 1), (1, 1), Some(1)),
         ((1, 3), (2, 5), Some(3)),
@@ -95,9 +128,15 @@ fn prefaces_have_these_bytes() {
         assert_eq!(Preface::decode(&bytes), Ok(preface), "{name}");
     }
     for unknown in (0..=255).filter(|byte| !(1..=3).contains(byte)) {
-        let mut bytes = Preface { purpose: Purpose::Job, tag: [9; 32] }.encode();
+        let mut bytes = Preface {
+            purpose: Purpose::Job,
+            tag: [9; 32],
+        }
+        .encode();
         bytes[0] = unknown;
-        let malformed = FrameError::Malformed { kind: u16::from(unknown) };
+        let malformed = FrameError::Malformed {
+            kind: u16::from(unknown),
+        };
         assert_eq!(Preface::decode(&bytes), Err(malformed));
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::limits::{
     BATCH_TOKENS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, INTRODUCTIONS_MAX,
-    MESSAGES_MAX, REASON_BYTES_MAX, TOKENS_MAX, TOKEN_BYTES_MAX,
+    MESSAGES_MAX, REASON_BYTES_MAX, TOKEN_BYTES_MAX, TOKENS_MAX,
 };
 use crate::wire::latest::{ControlFrame, JobReply, JobRequest};
 use crate::{Job, Message, Prompt, Role, Text, TokenId};
@@ -19,7 +19,13 @@ fn header(len: usize, kind: u16) -> [u8; HEADER_BYTES] {
 #[test]
 fn a_header_over_the_streams_limit_is_refused_before_anything_is_read() {
     for max in [CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX] {
-        assert_eq!(Header::parse(header(max, 5), max), Ok(Header { kind: 5, body: max - 2 }));
+        assert_eq!(
+            Header::parse(header(max, 5), max),
+            Ok(Header {
+                kind: 5,
+                body: max - 2
+            })
+        );
         for len in [max + 1, 0xffff_ffff] {
             let oversize = FrameError::Oversize { len, max };
             assert_eq!(Header::parse(header(len, 5), max), Err(oversize));
@@ -30,19 +36,33 @@ fn a_header_over_the_streams_limit_is_refused_before_anything_is_read() {
 #[test]
 fn a_header_without_room_for_its_kind_is_refused() {
     for len in [0, 1] {
-        assert_eq!(Header::parse(header(len, 5), 100), Err(FrameError::Undersize(len)));
+        assert_eq!(
+            Header::parse(header(len, 5), 100),
+            Err(FrameError::Undersize(len))
+        );
     }
-    assert_eq!(Header::parse(header(2, 3), 100), Ok(Header { kind: 3, body: 0 }));
+    assert_eq!(
+        Header::parse(header(2, 3), 100),
+        Ok(Header { kind: 3, body: 0 })
+    );
 }
 
 #[test]
 fn a_value_that_would_exceed_the_limit_is_not_encoded() {
     let of = |bytes: usize| {
         let prompt = Prompt::Raw(Text::from("x".repeat(bytes)));
-        JobRequest::Open(Box::new(Job { prompt, ..samples::job() }))
+        JobRequest::Open(Box::new(Job {
+            prompt,
+            ..samples::job()
+        }))
     };
     let rest = of(1 << 20).encode().unwrap_err();
-    let FrameError::TooLarge { kind: 1, len, max: DATA_FRAME_BYTES_MAX } = rest else {
+    let FrameError::TooLarge {
+        kind: 1,
+        len,
+        max: DATA_FRAME_BYTES_MAX,
+    } = rest
+    else {
         panic!("{rest:?}")
     };
     // The length of the prompt's length does not change in between.
@@ -100,7 +120,10 @@ fn job_with(prompt: &impl Serialize, resume: &impl Serialize) -> Vec<u8> {
 fn chats_over_their_limit_are_refused() {
     // Variant 0, then the messages.
     let of = |n| {
-        let message = Message { role: Role::User, content: Text::default() };
+        let message = Message {
+            role: Role::User,
+            content: Text::default(),
+        };
         job_with(&(0_u8, vec![message; n]), &samples::job().resume)
     };
     assert!(JobRequest::decode_body(1, &of(MESSAGES_MAX)).is_ok());

@@ -12,7 +12,12 @@ use crate::{
 use bytes::Bytes;
 
 pub(super) fn hello() -> Hello {
-    Hello { version_min: 1, version_max: 0x0203, features: 0x0405_0607_0809_0a0b, boot: 300 }
+    Hello {
+        version_min: 1,
+        version_max: 0x0203,
+        features: 0x0405_0607_0809_0a0b,
+        boot: 300,
+    }
 }
 
 pub(super) fn credential() -> Credential {
@@ -24,12 +29,20 @@ pub(super) fn credential() -> Credential {
         issued: Wall(1_000),
         expires: Some(Wall(2_000)),
     };
-    let grant = Box::new(SignedGrant { grant, signature: Signature::from_bytes(&[3; 64]) });
-    Credential::Ticket { grant, joined: Signature::from_bytes(&[4; 64]) }
+    let grant = Box::new(SignedGrant {
+        grant,
+        signature: Signature::from_bytes(&[3; 64]),
+    });
+    Credential::Ticket {
+        grant,
+        joined: Signature::from_bytes(&[4; 64]),
+    }
 }
 
 pub(super) fn owner() -> Credential {
-    Credential::Owner { label: Label::truncated("home") }
+    Credential::Owner {
+        label: Label::truncated("home"),
+    }
 }
 
 pub(super) fn record(value: Option<&'static [u8]>) -> SignedRecord {
@@ -42,7 +55,10 @@ pub(super) fn record(value: Option<&'static [u8]>) -> SignedRecord {
         stamp: Stamp(7),
         value: value.map(Bytes::from_static),
     };
-    SignedRecord { record, signature: Signature::from_bytes(&[8; 64]) }
+    SignedRecord {
+        record,
+        signature: Signature::from_bytes(&[8; 64]),
+    }
 }
 
 /// A record of the other class, deleted.
@@ -54,11 +70,19 @@ pub(super) fn revocation() -> SignedRecord {
 }
 
 pub(super) fn introduction() -> Introduction {
-    Introduction { record: record(Some(b"value")), credential: owner() }
+    Introduction {
+        record: record(Some(b"value")),
+        credential: owner(),
+    }
 }
 
 pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
-    let load = Load { active: 1, queued: 2, slots: 300, queue_max: 4 };
+    let load = Load {
+        active: 1,
+        queued: 2,
+        slots: 300,
+        queue_max: 4,
+    };
     let why = Label::truncated("twice");
     vec![
         ("hello", ControlFrame::Hello(hello())),
@@ -74,7 +98,10 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
         ("deny protocol", ControlFrame::Deny(Deny::Protocol(why))),
         ("ping", ControlFrame::Ping(300)),
         ("pong", ControlFrame::Pong(u64::MAX)),
-        ("introductions", ControlFrame::Introductions(List::truncated([introduction()]))),
+        (
+            "introductions",
+            ControlFrame::Introductions(List::truncated([introduction()])),
+        ),
         ("no introductions", ControlFrame::Introductions(List::new())),
         ("load", ControlFrame::Load(load)),
         ("revoke", ControlFrame::Revoke(revocation())),
@@ -84,7 +111,10 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
 }
 
 pub(super) fn job() -> Job {
-    let said = |role, text: &str| Message { role, content: Text::from(text) };
+    let said = |role, text: &str| Message {
+        role,
+        content: Text::from(text),
+    };
     let messages = [
         said(Role::System, "be"),
         said(Role::User, "hi"),
@@ -100,7 +130,11 @@ pub(super) fn job() -> Job {
         model: ModelId([4; 32]),
         prompt: Prompt::Chat(List::truncated(messages)),
         template_time: Wall(1_000),
-        sampling: Sampling { temperature_e6: 700_000, top_p_e6: 1_000_000, seed: 9 },
+        sampling: Sampling {
+            temperature_e6: 700_000,
+            top_p_e6: 1_000_000,
+            seed: 9,
+        },
         max_tokens: Some(64),
         resume: List::truncated([TokenId(1), TokenId(70_000)]),
         expect: Some(Digest([5; 32])),
@@ -123,27 +157,65 @@ pub(super) fn requests() -> Vec<(&'static str, JobRequest)> {
 }
 
 pub(super) fn batch() -> TokenBatch {
-    let piece = |id, bytes| TokenPiece { id: TokenId(id), bytes: Bytes::from_static(bytes) };
+    let piece = |id, bytes| TokenPiece {
+        id: TokenId(id),
+        bytes: Bytes::from_static(bytes),
+    };
     let tokens = List::truncated([piece(1, b"a"), piece(300, b"\xe2\x82")]);
-    TokenBatch { attempt: 2, first: 500, tokens }
+    TokenBatch {
+        attempt: 2,
+        first: 500,
+        tokens,
+    }
 }
 
 pub(super) fn replies() -> Vec<(&'static str, JobReply)> {
-    let compute = Compute { digest: Digest([7; 32]), splice: true };
+    let compute = Compute {
+        digest: Digest([7; 32]),
+        splice: true,
+    };
     let prompt = Digest([8; 32]);
-    let accepted = Accepted { attempt: 1, prompt, prompt_tokens: 300, compute };
-    let end = |reason| JobReply::End(End { attempt: 1, reason, tokens: 128 });
+    let accepted = Accepted {
+        attempt: 1,
+        prompt,
+        prompt_tokens: 300,
+        compute,
+    };
+    let end = |reason| {
+        JobReply::End(End {
+            attempt: 1,
+            reason,
+            tokens: 128,
+        })
+    };
     let refused = |why| JobReply::Refused(Refused { attempt: 1, why });
     let why = || Label::truncated("images");
     vec![
         ("accepted", JobReply::Accepted(accepted)),
         ("tokens", JobReply::Tokens(batch())),
-        ("beacon", JobReply::Beacon(Beacon { attempt: 1, steps: 1 << 40 })),
+        (
+            "beacon",
+            JobReply::Beacon(Beacon {
+                attempt: 1,
+                steps: 1 << 40,
+            }),
+        ),
         ("end stop", end(EndReason::Stop)),
         ("end length", end(EndReason::Length)),
-        ("busy", refused(Refusal::Busy { retry_after_ms: 1_000 })),
+        (
+            "busy",
+            refused(Refusal::Busy {
+                retry_after_ms: 1_000,
+            }),
+        ),
         ("no model", refused(Refusal::NoModel)),
-        ("context", refused(Refusal::ContextExceeded { context: 8_192, prompt: 9_000 })),
+        (
+            "context",
+            refused(Refusal::ContextExceeded {
+                context: 8_192,
+                prompt: 9_000,
+            }),
+        ),
         ("mismatch", refused(Refusal::PromptMismatch)),
         ("unsupported", refused(Refusal::Unsupported(why()))),
         ("not admitted", refused(Refusal::NotAdmitted)),
@@ -154,7 +226,10 @@ pub(super) fn replies() -> Vec<(&'static str, JobReply)> {
 }
 
 pub(super) fn prefaces() -> Vec<(&'static str, Preface)> {
-    let of = |purpose| Preface { purpose, tag: [9; 32] };
+    let of = |purpose| Preface {
+        purpose,
+        tag: [9; 32],
+    };
     vec![
         ("control", of(Purpose::Control)),
         ("gossip", of(Purpose::Gossip)),

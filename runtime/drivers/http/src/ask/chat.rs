@@ -17,8 +17,11 @@ pub(super) fn messages(fields: &Fields<'_>) -> Result<List<Message, MESSAGES_MAX
     if raw.is_empty() {
         return Err(ApiError::value("messages", &wanted));
     }
-    let read: Result<Vec<Message>, ApiError> =
-        raw.iter().enumerate().map(|(at, value)| message(at, value)).collect();
+    let read: Result<Vec<Message>, ApiError> = raw
+        .iter()
+        .enumerate()
+        .map(|(at, value)| message(at, value))
+        .collect();
     Ok(List::truncated(read?))
 }
 
@@ -37,7 +40,10 @@ fn message(at: usize, value: &RawValue) -> Result<Message, ApiError> {
         None if role == Role::Assistant => String::new(),
         Some(Kind::Number | Kind::Flag | Kind::Object) | None => return Err(no_content(&fields)),
     };
-    Ok(Message { role, content: Text::from(content) })
+    Ok(Message {
+        role,
+        content: Text::from(content),
+    })
 }
 
 fn role(fields: &Fields<'_>) -> Result<Role, ApiError> {

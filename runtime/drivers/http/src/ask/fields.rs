@@ -34,7 +34,10 @@ impl<'a> Fields<'a> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let found = ObjectSeed(known).deserialize(&mut reader)?;
         reader.end()?;
-        Ok(Self { path: String::new(), found })
+        Ok(Self {
+            path: String::new(),
+            found,
+        })
     }
 
     /// Reads an object that stands at `path`.
@@ -45,9 +48,10 @@ impl<'a> Fields<'a> {
     ) -> Result<Self, ApiError> {
         match Self::parse(value.get(), known) {
             Ok(fields) => Ok(Self { path, ..fields }),
-            Err(error) => {
-                Err(ApiError::value(&path, &format!("`{path}` is no object as wanted: {error}")))
-            }
+            Err(error) => Err(ApiError::value(
+                &path,
+                &format!("`{path}` is no object as wanted: {error}"),
+            )),
         }
     }
 
@@ -60,7 +64,10 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn raw(&self, name: &str) -> Option<&'a RawValue> {
-        self.found.iter().find(|(found, _)| *found == name).map(|(_, value)| *value)
+        self.found
+            .iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| *value)
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
@@ -73,26 +80,34 @@ impl<'a> Fields<'a> {
         name: &str,
         wanted: &str,
     ) -> Result<Option<T>, ApiError> {
-        let Some(value) = self.raw(name) else { return Ok(None) };
+        let Some(value) = self.raw(name) else {
+            return Ok(None);
+        };
         let typed = serde_json::from_str(value.get());
-        typed.map(Some).map_err(|_| ApiError::value(&self.path(name), wanted))
+        typed
+            .map(Some)
+            .map_err(|_| ApiError::value(&self.path(name), wanted))
     }
 
     pub(super) fn string(&self, name: &str) -> Result<Option<String>, ApiError> {
-        self.typed(name, &format!("`{}` must be a string of valid characters", self.path(name)))
+        self.typed(
+            name,
+            &format!("`{}` must be a string of valid characters", self.path(name)),
+        )
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
-        self.typed(name, &format!("`{}` must be true or false", self.path(name)))
+        self.typed(
+            name,
+            &format!("`{}` must be true or false", self.path(name)),
+        )
     }
 
     /// Any integer of 64 bits; negative ones count from the top.
     pub(super) fn integer(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let wanted = format!("`{}` must be an integer of 64 bits", self.path(name));
         match self.raw(name).map(|value| value.get().starts_with('-')) {
-            Some(true) => {
-                Ok(self.typed::<i64>(name, &wanted)?.map(i64::cast_unsigned))
-            }
+            Some(true) => Ok(self.typed::<i64>(name, &wanted)?.map(i64::cast_unsigned)),
             Some(false) => self.typed(name, &wanted),
             None => Ok(None),
         }
@@ -120,7 +135,9 @@ impl<'a> Fields<'a> {
         name: &str,
         known: &'static [&'static str],
     ) -> Result<Option<Self>, ApiError> {
-        let Some(value) = self.raw(name) else { return Ok(None) };
+        let Some(value) = self.raw(name) else {
+            return Ok(None);
+        };
         Self::parse_at(self.path(name), value, known).map(Some)
     }
 }
@@ -139,7 +156,9 @@ pub(super) fn kind(value: &RawValue) -> Kind {
 /// Whether an array or object has no elements.
 pub(super) fn is_empty(value: &RawValue) -> bool {
     let text = value.get();
-    let inside = text.strip_prefix(['[', '{']).and_then(|text| text.strip_suffix([']', '}']));
+    let inside = text
+        .strip_prefix(['[', '{'])
+        .and_then(|text| text.strip_suffix([']', '}']));
     inside.is_some_and(|inside| inside.trim().is_empty())
 }
 
@@ -168,7 +187,9 @@ impl<'de> Visitor<'de> for ObjectSeed {
                 continue;
             };
             if seen.contains(&name) {
-                return Err(A::Error::custom(format_args!("`{name}` stands in it twice")));
+                return Err(A::Error::custom(format_args!(
+                    "`{name}` stands in it twice"
+                )));
             }
             seen.push(name);
             // A value that is `null` counts as absent.

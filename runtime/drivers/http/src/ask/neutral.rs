@@ -29,7 +29,9 @@ fn one(
     neutral: fn(&RawValue) -> bool,
     wanted: &str,
 ) -> Result<(), ApiError> {
-    let Some(value) = fields.raw(name) else { return Ok(()) };
+    let Some(value) = fields.raw(name) else {
+        return Ok(());
+    };
     if neutral(value) {
         return Ok(());
     }
@@ -51,10 +53,22 @@ const CHAT: &[Rule] = &[
     ("top_logprobs", is_zero, "0"),
     ("response_format", is_text_format, "{\"type\": \"text\"}"),
     ("tools", is_nothing, "[]"),
-    ("tool_choice", is_no_choice, "\"none\", or \"auto\" without tools"),
-    ("parallel_tool_calls", is_flag, "true or false without tools"),
+    (
+        "tool_choice",
+        is_no_choice,
+        "\"none\", or \"auto\" without tools",
+    ),
+    (
+        "parallel_tool_calls",
+        is_flag,
+        "true or false without tools",
+    ),
     ("functions", is_nothing, "[]"),
-    ("function_call", is_no_choice, "\"none\", or \"auto\" without functions"),
+    (
+        "function_call",
+        is_no_choice,
+        "\"none\", or \"auto\" without functions",
+    ),
     ("modalities", is_text_only, "[\"text\"]"),
     ("audio", never, "null"),
 ];
@@ -109,7 +123,9 @@ fn is_text_only(value: &RawValue) -> bool {
 }
 
 fn is_text_format(value: &RawValue) -> bool {
-    let Ok(format) = Fields::parse(value.get(), &["type"]) else { return false };
+    let Ok(format) = Fields::parse(value.get(), &["type"]) else {
+        return false;
+    };
     matches!(format.string("type"), Ok(Some(kind)) if kind == "text")
 }
 

@@ -55,7 +55,14 @@ impl Serve {
     /// Runs until the last reply was sent, or nobody wants or gives it any more. Then the leaf
     /// goes down.
     pub(super) async fn run(self, shared: &Shared) {
-        let Self { stream, mut send, mut recv, mut alive, inbox, leaf } = self;
+        let Self {
+            stream,
+            mut send,
+            mut recv,
+            mut alive,
+            inbox,
+            leaf,
+        } = self;
         let stopped = send.stopped();
         let end = tokio::select! {
             end = inbox.write(&mut send) => end,
@@ -128,10 +135,16 @@ impl ReplyInbox {
             let more = self.more.notified();
             {
                 let mut queue = self.queue();
-                if !queue.replies.is_empty() {
-                    let replies: Vec<_> = queue.replies.drain(..).collect();
-                    let bytes = replies.iter().map(JobReply::weight).sum();
-                    return (replies, bytes, queue.last);
+                let (mut round, mut bytes) = (Vec::new(), 0);
+                // In small rounds, so that room is told of as it comes.
+                while bytes < ROUND_BYTES
+                    && let Some(reply) = queue.replies.pop_front()
+                {
+                    bytes += reply.weight();
+                    round.push(reply);
+                }
+                if !round.is_empty() {
+                    return (round, bytes, queue.last && queue.replies.is_empty());
                 }
             }
             more.await;
@@ -149,7 +162,11 @@ impl ReplyInbox {
     /// Tells the worker of every turn of the flow, as long as the stream lasts.
     async fn report(&self, stream: StreamId, leaf: &LeafPort) {
         let mut device = self.device.subscribe();
-        let Some(device) = device.wait_for(Option::is_some).await.ok().and_then(|found| *found)
+        let Some(device) = device
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|found| *found)
         else {
             return;
         };
@@ -160,7 +177,10 @@ impl ReplyInbox {
             let turned = *flow.borrow_and_update();
             if turned != told {
                 told = turned;
-                let input = Input::Sink { sink: Sink::Stream(stream), flow: turned };
+                let input = Input::Sink {
+                    sink: Sink::Stream(stream),
+                    flow: turned,
+                };
                 leaf.tell(Letter::Worker(device, input));
             }
             if flow.changed().await.is_err() {
@@ -205,12 +225,16 @@ impl ReplyInbox {
     }
 
     fn turn(&self, to: Flow) {
-        self.flow.send_if_modified(|flow| std::mem::replace(flow, to) != to);
+        self.flow
+            .send_if_modified(|flow| std::mem::replace(flow, to) != to);
     }
 
     fn refuse(&self, why: Refusal) {
         // A last reply finds room, and after one nothing more is said.
-        let _ = self.put(JobReply::Refused(Refused { attempt: self.attempt, why }));
+        let _ = self.put(JobReply::Refused(Refused {
+            attempt: self.attempt,
+            why,
+        }));
     }
 
     /// Whoever was to serve is gone; what it said last is sent all the same.
@@ -255,7 +279,9 @@ impl ReplyInbox {
         }
         match why {
             ReturnReason::Busy | ReturnReason::ParkFull => {
-                self.refuse(Refusal::Busy { retry_after_ms: RETRY_AFTER_MS });
+                self.refuse(Refusal::Busy {
+                    retry_after_ms: RETRY_AFTER_MS,
+                });
             }
             ReturnReason::NoActor | ReturnReason::StartFailed => {
                 self.refuse(Refusal::NotAdmitted);
@@ -268,6 +294,8 @@ impl ReplyInbox {
 const HIGH_WATER: usize = 256 * 1024;
 /// And Ready here: enough to write while the worker comes round.
 const LOW_WATER: usize = 64 * 1024;
+/// What is encoded and written at once, unless one reply is larger.
+const ROUND_BYTES: usize = 32 * 1024;
 /// What finds no room here goes back: the largest batches of the step in which Full was told.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// A session decides in one turn; this is for one that restarts.

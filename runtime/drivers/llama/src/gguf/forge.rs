@@ -2,7 +2,7 @@
 
 /// A value of a key.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub(crate) enum Value {
     U16(u16),
     U32(u32),
     F32(f32),
@@ -14,31 +14,31 @@ pub enum Value {
 
 /// One tensor.
 #[derive(Clone, Debug)]
-pub struct Tensor {
-    pub name: String,
-    pub shape: Vec<u64>,
-    pub kind: u32,
-    pub data: Vec<u8>,
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<u64>,
+    pub(crate) kind: u32,
+    pub(crate) data: Vec<u8>,
     /// Written in place of the true offset.
-    pub offset: Option<u64>,
+    pub(crate) offset: Option<u64>,
 }
 
 /// A file to be.
 #[derive(Clone, Debug)]
-pub struct Forge {
-    pub version: u32,
-    pub pairs: Vec<(String, Value)>,
-    pub tensors: Vec<Tensor>,
-    pub alignment: usize,
+pub(crate) struct Forge {
+    pub(crate) version: u32,
+    pub(crate) pairs: Vec<(String, Value)>,
+    pub(crate) tensors: Vec<Tensor>,
+    pub(crate) alignment: usize,
 }
 
 /// Byte tokens before the special ones.
-pub const BYTES: u32 = 256;
+pub(crate) const BYTES: u32 = 256;
 /// Ends a turn.
-pub const END: u32 = 257;
+pub(crate) const END: u32 = 257;
 /// Tokens of context of the tiny model.
-pub const CONTEXT: u32 = 256;
-pub const TEMPLATE: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
+pub(crate) const CONTEXT: u32 = 256;
+pub(crate) const TEMPLATE: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
     {{ message.content }}<|im_end|>\n{% endfor %}\
     {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
@@ -50,8 +50,13 @@ const SPECIALS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
 
 impl Forge {
     /// A byte-level LLaMA of random weights that llama.cpp loads.
-    pub fn tiny(seed: u64) -> Self {
-        let mut forge = Self { version: 3, pairs: header(), tensors: Vec::new(), alignment: 32 };
+    pub(crate) fn tiny(seed: u64) -> Self {
+        let mut forge = Self {
+            version: 3,
+            pairs: header(),
+            tensors: Vec::new(),
+            alignment: 32,
+        };
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let vocabulary = u64::from(BYTES) + SPECIALS.len() as u64;
         forge.half("token_embd.weight", &[WIDTH, vocabulary], &mut random, 1.0);
@@ -77,13 +82,13 @@ impl Forge {
     }
 
     /// Sets or replaces a key.
-    pub fn set(&mut self, key: &str, value: Value) {
+    pub(crate) fn set(&mut self, key: &str, value: Value) {
         self.pairs.retain(|(name, _)| name != key);
         self.pairs.push((key.to_owned(), value));
     }
 
     /// The file.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = b"GGUF".to_vec();
         out.extend(self.version.to_le_bytes());
         out.extend((self.tensors.len() as u64).to_le_bytes());
@@ -96,7 +101,10 @@ impl Forge {
         for tensor in &self.tensors {
             text(&mut out, &tensor.name);
             out.extend(u32::try_from(tensor.shape.len()).unwrap().to_le_bytes());
-            tensor.shape.iter().for_each(|size| out.extend(size.to_le_bytes()));
+            tensor
+                .shape
+                .iter()
+                .for_each(|size| out.extend(size.to_le_bytes()));
             out.extend(tensor.kind.to_le_bytes());
             out.extend(tensor.offset.unwrap_or(offset).to_le_bytes());
             offset += tensor.data.len().next_multiple_of(self.alignment) as u64;
@@ -110,7 +118,9 @@ impl Forge {
 
     fn half(&mut self, name: &str, shape: &[u64], random: &mut Random, scale: f32) {
         let count: u64 = shape.iter().product();
-        let data = (0..count).flat_map(|_| random.half(scale).to_le_bytes()).collect();
+        let data = (0..count)
+            .flat_map(|_| random.half(scale).to_le_bytes())
+            .collect();
         self.tensors.push(Tensor {
             name: name.to_owned(),
             shape: shape.to_vec(),
@@ -123,7 +133,13 @@ impl Forge {
     fn ones(&mut self, name: &str) {
         let data = (0..WIDTH).flat_map(|_| 1.0_f32.to_le_bytes()).collect();
         let name = name.to_owned();
-        self.tensors.push(Tensor { name, shape: vec![WIDTH], kind: 0, data, offset: None });
+        self.tensors.push(Tensor {
+            name,
+            shape: vec![WIDTH],
+            kind: 0,
+            data,
+            offset: None,
+        });
     }
 }
 
@@ -161,7 +177,9 @@ impl Value {
                 tag(out, 9);
                 tag(out, 5);
                 out.extend((values.len() as u64).to_le_bytes());
-                values.iter().for_each(|value| out.extend(value.to_le_bytes()));
+                values
+                    .iter()
+                    .for_each(|value| out.extend(value.to_le_bytes()));
             }
         }
     }
@@ -169,17 +187,17 @@ impl Value {
 
 /// xorshift64*: the same numbers everywhere.
 #[derive(Debug)]
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.number() >> 33).unwrap() % end
     }
 
@@ -218,22 +236,39 @@ fn tokens() -> Vec<String> {
 
 fn header() -> Vec<(String, Value)> {
     let tokens = tokens();
-    let kinds = (0..tokens.len()).map(|at| if at < 256 { 1 } else { 3 }).collect();
+    let kinds = (0..tokens.len())
+        .map(|at| if at < 256 { 1 } else { 3 })
+        .collect();
     let never = format!("{0}{0} {0}", tokens[0]);
     [
         ("general.architecture", Value::Text("llama".to_owned())),
         ("general.name", Value::Text("tiny".to_owned())),
         ("general.file_type", Value::U32(1)),
         ("llama.context_length", Value::U32(CONTEXT)),
-        ("llama.embedding_length", Value::U32(u32::try_from(WIDTH).unwrap())),
-        ("llama.block_count", Value::U32(u32::try_from(LAYERS).unwrap())),
-        ("llama.feed_forward_length", Value::U32(u32::try_from(HIDDEN).unwrap())),
+        (
+            "llama.embedding_length",
+            Value::U32(u32::try_from(WIDTH).unwrap()),
+        ),
+        (
+            "llama.block_count",
+            Value::U32(u32::try_from(LAYERS).unwrap()),
+        ),
+        (
+            "llama.feed_forward_length",
+            Value::U32(u32::try_from(HIDDEN).unwrap()),
+        ),
         ("llama.attention.head_count", Value::U32(HEADS)),
         ("llama.attention.head_count_kv", Value::U32(HEADS)),
         ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
-        ("llama.rope.dimension_count", Value::U32(u32::try_from(WIDTH).unwrap() / HEADS)),
+        (
+            "llama.rope.dimension_count",
+            Value::U32(u32::try_from(WIDTH).unwrap() / HEADS),
+        ),
         ("llama.rope.freq_base", Value::F32(10_000.0)),
-        ("llama.vocab_size", Value::U32(u32::try_from(tokens.len()).unwrap())),
+        (
+            "llama.vocab_size",
+            Value::U32(u32::try_from(tokens.len()).unwrap()),
+        ),
         ("tokenizer.ggml.model", Value::Text("gpt2".to_owned())),
         ("tokenizer.ggml.pre", Value::Text("gpt-2".to_owned())),
         ("tokenizer.ggml.tokens", Value::Texts(tokens)),

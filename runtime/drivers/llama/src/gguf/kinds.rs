@@ -68,7 +68,11 @@ fn skip_array<R: Read>(key: &str, source: &mut Source<R>) -> Result<(), GgufErro
         let why = format!("'{key}' is an array of arrays");
         return Err(GgufError::Unsupported(why));
     }
-    let count = source.count(&format!("elements of '{key}'"), ELEMENTS_MAX, element.bytes_min())?;
+    let count = source.count(
+        &format!("elements of '{key}'"),
+        ELEMENTS_MAX,
+        element.bytes_min(),
+    )?;
     match element {
         Kind::Text => (0..count).try_for_each(|_| source.skip_text(key, ELEMENT_BYTES_MAX)),
         Kind::Bool => (0..count).try_for_each(|_| skip_bool(key, source)),
@@ -81,7 +85,9 @@ fn skip_array<R: Read>(key: &str, source: &mut Source<R>) -> Result<(), GgufErro
 fn skip_bool<R: Read>(key: &str, source: &mut Source<R>) -> Result<(), GgufError> {
     match source.bytes::<1>()? {
         [0 | 1] => Ok(()),
-        [other] => Err(GgufError::Damaged(format!("'{key}' is true or false, not {other}"))),
+        [other] => Err(GgufError::Damaged(format!(
+            "'{key}' is true or false, not {other}"
+        ))),
     }
 }
 

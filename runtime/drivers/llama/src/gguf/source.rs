@@ -18,7 +18,11 @@ pub(super) struct Source<R> {
 
 impl<R: Read> Source<R> {
     pub(super) const fn new(file: R, length: u64) -> Self {
-        Self { file, length, position: 0 }
+        Self {
+            file,
+            length,
+            position: 0,
+        }
     }
 
     /// The length of the file.
@@ -57,7 +61,9 @@ impl<R: Read> Source<R> {
         bytes_min: u64,
     ) -> Result<usize, GgufError> {
         let count = self.u64()?;
-        let fits = count.checked_mul(bytes_min).is_some_and(|bytes| bytes <= self.left());
+        let fits = count
+            .checked_mul(bytes_min)
+            .is_some_and(|bytes| bytes <= self.left());
         if count > max || !fits {
             return Err(GgufError::Damaged(format!("it cannot hold {count} {what}")));
         }
@@ -107,7 +113,11 @@ impl<R: Read> Source<R> {
 
     /// Bytes of the header that may follow.
     const fn left(&self) -> u64 {
-        let end = if self.length < HEADER_BYTES_MAX { self.length } else { HEADER_BYTES_MAX };
+        let end = if self.length < HEADER_BYTES_MAX {
+            self.length
+        } else {
+            HEADER_BYTES_MAX
+        };
         end.saturating_sub(self.position)
     }
 

@@ -1,0 +1,454 @@
+//! The sessions of a network: begun for each peer with a link, and known until they are gone.
+
+use crate::Roster;
+use crate::members::ticket_of;
+use kernel::{Child, Exit, How, Outbox, Restart, ReturnReason};
+use messages::limits::HANDSHAKES_MAX;
+use messages::peer_session::{self, Ended, LinkLoss, Verdict};
+use messages::ports::transport::Command;
+use messages::wire::latest::Deny;
+use messages::{
+    Address, Branch, Credential, Label, Letter, LinkId, Micros, Mono, NodeId, Now, Seed, TicketKey,
+};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// The sessions, by peer.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    map: BTreeMap<NodeId, Session>,
+    /// How many are in each state: asked in every turn.
+    shaking: usize,
+    strangers: usize,
+    active: usize,
+}
+
+/// One session, as its roster sees it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    state: State,
+    /// Whether the peer was known when it came.
+    known: bool,
+    /// The links that it was told of, newest last: told again to its next life.
+    links: Vec<(LinkId, bool)>,
+    /// The ticket that its peer was admitted by.
+    pub(crate) ticket: Option<TicketKey>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not active, or not active again yet.
+    Shaking,
+    /// Both sides have admitted each other, since then.
+    Active(Mono),
+    /// It said that it ended, or is ending; its Down is still to come. A link that came up
+    /// meanwhile waits for the next session.
+    Ending(Option<(LinkId, bool)>),
+}
+
+impl Sessions {
+    pub(crate) fn contains(&self, peer: NodeId) -> bool {
+        self.map.contains_key(&peer)
+    }
+
+    /// Whether there is a session that is not ending.
+    pub(crate) fn is_live(&self, peer: NodeId) -> bool {
+        let state = self.map.get(&peer).map(|session| session.state);
+        matches!(state, Some(State::Shaking | State::Active(_)))
+    }
+
+    pub(crate) const fn active(&self) -> usize {
+        self.active
+    }
+
+    pub(crate) fn is_active(&self, peer: NodeId) -> bool {
+        matches!(
+            self.map.get(&peer),
+            Some(Session {
+                state: State::Active(_),
+                ..
+            })
+        )
+    }
+
+    /// Peers with an active session, in order.
+    pub(crate) fn active_peers(&self) -> Vec<NodeId> {
+        self.active_after(None).collect()
+    }
+
+    /// Peers after `from` with an active session, in order.
+    pub(crate) fn active_after(&self, from: Option<NodeId>) -> impl Iterator<Item = NodeId> + '_ {
+        let start = from.map_or(Bound::Unbounded, Bound::Excluded);
+        let active = |(_, session): &(&NodeId, &Session)| matches!(session.state, State::Active(_));
+        self.map
+            .range((start, Bound::Unbounded))
+            .filter(active)
+            .map(|(peer, _)| *peer)
+    }
+
+    /// Peers with a session that is not ending, in order.
+    pub(crate) fn live_peers(&self) -> Vec<NodeId> {
+        let live = |(_, session): &(&NodeId, &Session)| !matches!(session.state, State::Ending(_));
+        self.map
+            .iter()
+            .filter(live)
+            .map(|(peer, _)| *peer)
+            .collect()
+    }
+
+    /// Peers that were admitted by this ticket.
+    pub(crate) fn by_ticket(&self, ticket: TicketKey) -> Vec<NodeId> {
+        let came_by = |(_, session): &(&NodeId, &Session)| session.ticket == Some(ticket);
+        self.map
+            .iter()
+            .filter(came_by)
+            .map(|(peer, _)| *peer)
+            .collect()
+    }
+
+    /// Strangers get most of the room, and never all of it: they cost nothing to make, and members
+    /// must get in past them.
+    const fn has_room(&self, known: bool) -> bool {
+        self.shaking < HANDSHAKES_MAX && (known || self.strangers < STRANGERS_MAX)
+    }
+
+    fn insert(&mut self, peer: NodeId, known: bool, links: Vec<(LinkId, bool)>) {
+        self.remove(peer);
+        let session = Session {
+            state: State::Shaking,
+            known,
+            links,
+            ticket: None,
+        };
+        self.count(&session, true);
+        self.map.insert(peer, session);
+    }
+
+    fn remove(&mut self, peer: NodeId) -> Option<Session> {
+        let session = self.map.remove(&peer)?;
+        self.count(&session, false);
+        Some(session)
+    }
+
+    fn set(&mut self, peer: NodeId, state: State) {
+        if let Some(mut session) = self.remove(peer) {
+            session.state = state;
+            self.count(&session, true);
+            self.map.insert(peer, session);
+        }
+    }
+
+    const fn count(&mut self, session: &Session, more: bool) {
+        let stranger = if session.known { 0 } else { 1 };
+        let (shaking, strangers, active) = match session.state {
+            State::Shaking => (1, stranger, 0),
+            State::Active(_) => (0, 0, 1),
+            State::Ending(_) => (0, 0, 0),
+        };
+        if more {
+            self.shaking += shaking;
+            self.strangers += strangers;
+            self.active += active;
+        } else {
+            self.shaking -= shaking;
+            self.strangers -= strangers;
+            self.active -= active;
+        }
+    }
+
+    pub(crate) fn invariants(&self) {
+        assert!(
+            self.strangers <= self.shaking,
+            "more strangers than handshakes"
+        );
+        assert!(
+            self.shaking + self.active <= self.map.len(),
+            "more states than sessions"
+        );
+    }
+}
+
+impl Roster {
+    /// A connection carries this network.
+    pub(crate) fn on_link_up(
+        &mut self,
+        now: Now,
+        peer: NodeId,
+        link: LinkId,
+        dialled: bool,
+        out: &mut Outbox,
+    ) {
+        if peer == self.seed.me {
+            return self.close(link, "a node has no session with itself", out);
+        }
+        self.dials.connected(peer);
+        let Some(session) = self.sessions.map.get_mut(&peer) else {
+            return self.begin(now, peer, link, dialled, out);
+        };
+        match &mut session.state {
+            State::Ending(pending) => {
+                let older = pending.replace((link, dialled));
+                if let Some((older, _)) = older.filter(|(older, _)| *older != link) {
+                    self.close(older, "a newer link is there", out);
+                }
+            }
+            State::Shaking | State::Active(_) => {
+                remember(&mut session.links, link, dialled);
+                self.to_session(peer, peer_session::Input::Link { link, dialled }, out);
+            }
+        }
+    }
+
+    /// Starts the session of a link, if there is room for another handshake.
+    fn begin(&mut self, now: Now, peer: NodeId, link: LinkId, dialled: bool, out: &mut Outbox) {
+        let known = self.table.knows(peer);
+        if !self.sessions.has_room(known) {
+            self.close(link, "too many handshakes at once", out);
+            return self.on_dial_failed(now, peer);
+        }
+        self.sessions.insert(peer, known, vec![(link, dialled)]);
+        out.start(Child {
+            at: self.session_address(peer),
+            seed: Seed::Session(peer_session::Seed {
+                network: self.seed.network,
+                me: self.seed.me,
+                boot: self.seed.boot,
+                peer,
+                credential: self.seed.credential.clone(),
+                link,
+                dialled,
+            }),
+            under: Branch::Sessions(self.seed.network),
+            restart: Restart::Transient,
+        });
+        self.brief(peer, out);
+    }
+
+    /// Tells a session, in whatever life it is, what this roster told it before.
+    fn brief(&self, peer: NodeId, out: &mut Outbox) {
+        let links = self
+            .sessions
+            .map
+            .get(&peer)
+            .map(|session| session.links.clone());
+        for (link, dialled) in links.unwrap_or_default() {
+            self.to_session(peer, peer_session::Input::Link { link, dialled }, out);
+        }
+        self.to_session(peer, peer_session::Input::Serves(self.advert.serves()), out);
+        self.to_session(peer, peer_session::Input::Load(self.advert.load()), out);
+        out.watch(self.session_address(peer));
+    }
+
+    /// Makes sure that a session that speaks is known: an earlier life of this roster began it.
+    fn adopt(&mut self, peer: NodeId, out: &mut Outbox) {
+        if !self.sessions.contains(peer) {
+            self.dials.connected(peer);
+            let known = self.table.knows(peer);
+            self.sessions.insert(peer, known, Vec::new());
+            self.brief(peer, out);
+        }
+    }
+
+    /// A session asks whether its peer is a member.
+    pub(crate) fn on_judge(
+        &mut self,
+        now: Now,
+        peer: NodeId,
+        credential: &Credential,
+        out: &mut Outbox,
+    ) {
+        self.adopt(peer, out);
+        let verdict = match self.is_loading() {
+            true => Verdict::Unknown,
+            false => match self.judge(now, peer, credential) {
+                Ok(until) => Verdict::Admit { until },
+                Err(why) => Verdict::Deny(why),
+            },
+        };
+        self.to_session(peer, peer_session::Input::Verdict(verdict), out);
+    }
+
+    fn judge(
+        &mut self,
+        now: Now,
+        peer: NodeId,
+        credential: &Credential,
+    ) -> Result<Option<messages::Wall>, Deny> {
+        let until = self.belongs(peer, credential, now.wall)?;
+        let sessions = &self.sessions;
+        if !self
+            .table
+            .judged(peer, credential, |member| sessions.contains(member))
+        {
+            return Err(Deny::Full);
+        }
+        if let Some(session) = self.sessions.map.get_mut(&peer) {
+            session.ticket = ticket_of(credential);
+        }
+        Ok(until)
+    }
+
+    /// A session's two sides have admitted each other.
+    pub(crate) fn on_active(&mut self, now: Now, peer: NodeId, out: &mut Outbox) {
+        self.adopt(peer, out);
+        self.dials.admitted(peer);
+        match self.sessions.map.get(&peer).map(|session| session.state) {
+            Some(State::Shaking) => self.sessions.set(peer, State::Active(now.mono)),
+            Some(State::Active(_)) => {}
+            Some(State::Ending(_)) | None => return,
+        }
+        self.on_own_admission(now, peer);
+        self.catch_up.begin(peer);
+        self.catch_up_now(now, peer, out);
+    }
+
+    /// A session is over; its Down follows.
+    pub(crate) fn on_session_ended(
+        &mut self,
+        now: Now,
+        peer: NodeId,
+        why: &Ended,
+        out: &mut Outbox,
+    ) {
+        let lasted = match self.sessions.map.get(&peer).map(|session| session.state) {
+            None => {
+                // Begun by an earlier life of this roster.
+                self.sessions.insert(peer, true, Vec::new());
+                out.watch(self.session_address(peer));
+                false
+            }
+            Some(State::Ending(_)) => return,
+            Some(State::Active(since)) => now.mono.since(since) >= LASTED,
+            Some(State::Shaking) => false,
+        };
+        self.sessions.set(peer, State::Ending(None));
+        self.redial(now, peer, lasted, why);
+    }
+
+    pub(crate) fn on_session_down(&mut self, now: Now, peer: NodeId, why: &Exit, out: &mut Outbox) {
+        let Some(session) = self.sessions.map.get(&peer) else {
+            return;
+        };
+        let links = session.links.clone();
+        match (session.state, why) {
+            (State::Ending(pending), _) => {
+                self.sessions.remove(peer);
+                if let Some((link, dialled)) = pending {
+                    self.dials.connected(peer);
+                    self.begin(now, peer, link, dialled, out);
+                }
+            }
+            (State::Shaking | State::Active(_), Exit::StartFailed(_)) => {
+                // It spent its restarts: the next link begins with a new one.
+                out.stop(self.session_address(peer), How::Kill);
+                for (link, _) in links {
+                    self.close(link, "the session failed", out);
+                }
+                self.lost(now, peer);
+            }
+            (State::Shaking | State::Active(_), why) if why.is_abnormal() => {
+                self.sessions.set(peer, State::Shaking);
+                self.brief(peer, out);
+            }
+            (State::Shaking | State::Active(_), _) => self.lost(now, peer),
+        }
+    }
+
+    /// A session is gone without a word.
+    fn lost(&mut self, now: Now, peer: NodeId) {
+        self.sessions.remove(peer);
+        self.redial(now, peer, false, &Ended::LinkLost(LinkLoss::Reset));
+    }
+
+    /// A letter to a session came back.
+    pub(crate) fn on_session_returned(
+        &mut self,
+        now: Now,
+        peer: NodeId,
+        input: &peer_session::Input,
+        why: ReturnReason,
+        out: &mut Outbox,
+    ) {
+        match input {
+            peer_session::Input::Link { link, dialled } if why == ReturnReason::NoActor => {
+                match self.sessions.map.get(&peer).map(|session| session.state) {
+                    // Its Down is on the way: the link is for the next session.
+                    Some(State::Shaking | State::Active(_)) => {
+                        self.sessions
+                            .set(peer, State::Ending(Some((*link, *dialled))));
+                    }
+                    Some(State::Ending(_)) => self.on_link_up(now, peer, *link, *dialled, out),
+                    None => self.close(*link, "the session is over", out),
+                }
+            }
+            peer_session::Input::Link { link, .. } => self.close(*link, "no room", out),
+            // Whoever must go goes, whatever its mailbox holds.
+            peer_session::Input::Cut(_) if why != ReturnReason::NoActor => self.kick(peer, out),
+            // A hole in what the session was told: tell it all again.
+            peer_session::Input::Introduce(_) | peer_session::Input::Revoke(_)
+                if why == ReturnReason::Busy && self.sessions.is_active(peer) =>
+            {
+                self.catch_up.begin(peer);
+                self.catch_up_at = Some(now.mono + FULL_AGAIN);
+            }
+            peer_session::Input::Introduce(_)
+            | peer_session::Input::Revoke(_)
+            | peer_session::Input::Cut(_)
+            | peer_session::Input::LinkDown { .. }
+            | peer_session::Input::Frame { .. }
+            | peer_session::Input::BadFrame { .. }
+            | peer_session::Input::Path { .. }
+            | peer_session::Input::Inbound { .. }
+            | peer_session::Input::Opened { .. }
+            | peer_session::Input::OpenFailed { .. }
+            | peer_session::Input::Verdict(_)
+            | peer_session::Input::Load(_)
+            | peer_session::Input::Serves(_)
+            | peer_session::Input::Open { .. }
+            | peer_session::Input::Leave => {}
+        }
+    }
+
+    /// Ends a session that cannot be reached by letter.
+    fn kick(&mut self, peer: NodeId, out: &mut Outbox) {
+        let links = self
+            .sessions
+            .map
+            .get(&peer)
+            .map(|session| session.links.clone());
+        out.stop(self.session_address(peer), How::Kill);
+        for (link, _) in links.unwrap_or_default() {
+            self.close(link, "no member any more", out);
+        }
+    }
+
+    pub(crate) const fn session_address(&self, peer: NodeId) -> Address {
+        Address::Session(self.seed.network, peer)
+    }
+
+    pub(crate) fn to_session(&self, peer: NodeId, input: peer_session::Input, out: &mut Outbox) {
+        out.tell(Letter::Session(self.seed.network, peer, input));
+    }
+
+    pub(crate) fn close(&self, link: LinkId, why: &str, out: &mut Outbox) {
+        let (network, why) = (self.seed.network, Label::truncated(why));
+        out.tell(Letter::Transport(Command::Close { link, network, why }));
+    }
+}
+
+fn remember(links: &mut Vec<(LinkId, bool)>, link: LinkId, dialled: bool) {
+    links.retain(|(known, _)| *known != link);
+    links.push((link, dialled));
+    if links.len() > LINKS_MAX {
+        links.remove(0);
+    }
+}
+
+/// Links to tell a session's next life of: those that may still be up.
+const LINKS_MAX: usize = 3;
+/// Handshakes that peers nobody knows may have at once.
+const STRANGERS_MAX: usize = HANDSHAKES_MAX * 3 / 4;
+/// A session that was active for so long was no accident: the back-off begins anew.
+const LASTED: Micros = Micros::from_secs(10);
+/// After this a session without room is told again.
+const FULL_AGAIN: Micros = Micros::from_secs(1);

@@ -1,0 +1,153 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Pools machines of people who trust each other behind one OpenAI-compatible endpoint.
+#[derive(Debug, Parser)]
+#[command(name = "mesh-node", version, after_help = "Example: mesh-node serve --model builtin")]
+pub(crate) struct Cli {
+    /// The node's folder [default: the platform's data directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print JSON where there is output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the node until it is stopped.
+    #[command(after_help = "Examples:\n  mesh-node serve --model builtin\n  mesh-node serve --join TICKET --api 127.0.0.1:9400")]
+    Serve(Serve),
+    /// Make the home: key, database and a configuration to edit.
+    #[command(after_help = "Example: mesh-node init --home ./alice")]
+    Init,
+    /// Invite nodes, list invitations, end them.
+    #[command(after_help = "Example: mesh-node ticket new --name laptop --expires-in 7d")]
+    Ticket {
+        #[command(subcommand)]
+        command: Ticket,
+    },
+    /// Join the network of a ticket, now or at the next start.
+    #[command(after_help = "Example: mesh-node join TICKET")]
+    Join {
+        /// The ticket: one lowercase word.
+        ticket: String,
+    },
+    /// Show the running node: networks, peers, models, actors.
+    #[command(after_help = "Example: mesh-node status --json")]
+    Status,
+    /// List the models that clients of the running node may name.
+    #[command(after_help = "Example: mesh-node models")]
+    Models,
+    /// Stop the running node in good order.
+    #[command(after_help = "Example: mesh-node stop")]
+    Stop,
+    /// Check or show the configuration.
+    #[command(after_help = "Example: mesh-node config check")]
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Show who this node is.
+    #[command(after_help = "Example: mesh-node identity show")]
+    Identity {
+        #[command(subcommand)]
+        command: Identity,
+    },
+    /// Show the version.
+    #[command(after_help = "Example: mesh-node version --json")]
+    Version,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct Serve {
+    /// A model to serve; repeat for more: `builtin`, a .gguf path, a name in the models folder.
+    #[arg(long = "model", value_name = "REF")]
+    pub(crate) models: Vec<String>,
+    /// A ticket of a network to join; repeat for more.
+    #[arg(long, value_name = "TICKET")]
+    pub(crate) join: Vec<String>,
+    /// Where the OpenAI-compatible API listens [default: 127.0.0.1:9337].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) api: Option<SocketAddr>,
+    /// Where the management API listens [default: 127.0.0.1:3131].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) console: Option<SocketAddr>,
+    /// Where peers connect, UDP; repeat for more [default: every interface].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// What runs the models [default: llama].
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<EngineKind>,
+    /// Tokens per second of each job of the scripted engine; 0 is as fast as possible
+    /// [default: 50].
+    #[arg(long, value_name = "N")]
+    pub(crate) scripted_rate: Option<u32>,
+    /// A file whose one line clients must present as their API key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// How logs are written to standard error [default: pretty].
+    #[arg(long, value_enum)]
+    pub(crate) log: Option<LogForm>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineKind {
+    /// llama.cpp, in a child process.
+    Llama,
+    /// Deterministic tokens, for tests.
+    Scripted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// For people.
+    Pretty,
+    /// One object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ticket {
+    /// Make a ticket for the running node's own network and print it alone.
+    #[command(after_help = "Example: mesh-node ticket new --name laptop --expires-in 7d")]
+    New {
+        /// What to call it.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// When the membership that it grants ends: 90s, 30m, 12h, 7d; without it: never.
+        #[arg(long, value_name = "TIME")]
+        expires_in: Option<String>,
+    },
+    /// List the tickets that this node issued.
+    #[command(after_help = "Example: mesh-node ticket list")]
+    List,
+    /// End what a ticket grants, wherever it is in use.
+    #[command(after_help = "Example: mesh-node ticket revoke KEY")]
+    Revoke {
+        /// The ticket's key, as `ticket list` shows it, or the ticket itself.
+        ticket: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say what is wrong with config.toml, or that nothing is.
+    #[command(after_help = "Example: mesh-node config check")]
+    Check,
+    /// Show the configuration in force.
+    #[command(after_help = "Example: mesh-node config show --json")]
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Identity {
+    /// Print the node id alone.
+    #[command(after_help = "Example: mesh-node identity show")]
+    Show,
+}

@@ -1,0 +1,238 @@
+//! The management API, the ports, and the keys that they want.
+
+use super::client::Client;
+use super::probes::advert;
+use super::{BOOT, ME, Stage, config};
+use crate::config::ApiKey;
+use crate::{API_FLAG, CONSOLE_FLAG, Front, status_json};
+use messages::observer::{ChildState, DeviceFact, Fact, FactKey, NetworkFact, PeerFact, Snapshot};
+use messages::ports::transport::{PathInfo, PathKind};
+use messages::wire::latest::Load;
+use messages::{Address, DeviceId, Label, List, Micros, Mono, NetworkId};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_is_the_snapshot_and_only_the_console_has_it() {
+    let stage = Stage::new().await;
+    let mut client = Client::connect(stage.at.console).await;
+    let response = client.request("GET", "/api/status", &[], b"").await;
+    assert_eq!(response.status(), 200);
+    let body = response.json();
+    assert_eq!(
+        (&body["node"], &body["boot"]),
+        (&json!(ME.to_string()), &json!(BOOT))
+    );
+    assert_eq!(body["actors"][0]["address"], "gateway");
+    assert_eq!(
+        client.request("GET", "/v1/models", &[], b"").await.status(),
+        404
+    );
+    assert_eq!(
+        client
+            .request("POST", "/api/status", &[], b"")
+            .await
+            .status(),
+        405
+    );
+    let foreign = [("Host", "evil.example")];
+    assert_eq!(
+        client
+            .request("GET", "/api/status", &foreign, b"")
+            .await
+            .status(),
+        403
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_does_not_come_is_an_error_in_time() {
+    let stage = Stage::new().await;
+    let mut stop = vec![kernel::Effect::Stop(Address::Observer, kernel::How::Kill)];
+    stage
+        .hive
+        .directory()
+        .apply(kernel::Source::World, &mut stop);
+    let mut client = Client::connect(stage.at.console).await;
+    let response = client.request("GET", "/api/status", &[], b"").await;
+    assert_eq!(
+        (response.status(), &*response.error().1),
+        (503, "service_unavailable")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_is_always_well_and_readiness_is_what_the_node_says() {
+    let stage = Stage::new().await;
+    let ready = stage.front.config().ready.clone();
+    for at in [stage.at.api, stage.at.console] {
+        ready.set_not_ready("no network yet");
+        let mut client = Client::connect(at).await;
+        assert_eq!(
+            client.request("GET", "/health", &[], b"").await.body,
+            "{\"status\":\"ok\"}"
+        );
+        let response = client.request("GET", "/readyz", &[], b"").await;
+        let expected = json!({ "ready": false, "reason": "no network yet" });
+        assert_eq!((response.status(), response.json()), (503, expected));
+        ready.set_ready();
+        let response = client.request("GET", "/readyz", &[], b"").await;
+        assert_eq!(
+            (response.status(), response.json()),
+            (200, json!({ "ready": true }))
+        );
+    }
+}
+
+#[test]
+fn a_taken_port_is_one_sentence_that_says_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let at = taken.local_addr().expect("its address");
+    for flag in [API_FLAG, CONSOLE_FLAG] {
+        let mut config = config();
+        if flag == API_FLAG {
+            config.api = at
+        } else {
+            config.console = at
+        }
+        let error = Front::bind(config).expect_err("it is taken");
+        assert!(
+            error.contains(&at.port().to_string()) && error.contains(flag),
+            "{error}"
+        );
+        assert!(error.contains("taken") && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_listener_beyond_this_machine_wants_a_key() {
+    for flag in [API_FLAG, CONSOLE_FLAG] {
+        let mut config = config();
+        let wide = "0.0.0.0:0".parse().expect("an address");
+        if flag == API_FLAG {
+            config.api = wide
+        } else {
+            config.console = wide
+        }
+        let error = Front::bind(config.clone()).expect_err("no key");
+        assert!(error.contains(flag) && error.contains("key"), "{error}");
+        config.api_key = Some(ApiKey::new("k").expect("a key"));
+        assert!(Front::bind(config).is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wide_console_wants_the_key_and_takes_any_literal_address() {
+    let stage = Stage::with(|config| {
+        config.console = "0.0.0.0:0".parse().expect("an address");
+        config.api_key = Some(ApiKey::new("k").expect("a key"));
+    })
+    .await;
+    let at = std::net::SocketAddr::from(([127, 0, 0, 1], stage.at.console.port()));
+    let mut client = Client::connect(at).await;
+    let host = ("Host", "192.168.7.7:3131");
+    assert_eq!(
+        client
+            .request("GET", "/api/status", &[host], b"")
+            .await
+            .status(),
+        401
+    );
+    let key = ("Authorization", "Bearer k");
+    assert_eq!(
+        client
+            .request("GET", "/api/status", &[host, key], b"")
+            .await
+            .status(),
+        200
+    );
+    let name = ("Host", "evil.example");
+    assert_eq!(
+        client
+            .request("GET", "/api/status", &[name, key], b"")
+            .await
+            .status(),
+        403
+    );
+}
+
+#[test]
+fn the_status_has_a_stable_schema() {
+    let network = NetworkId([3; 32]);
+    let network_fact = NetworkFact {
+        label: Label::truncated("home"),
+        owner: ME,
+        members: 3,
+        active: 2,
+        addrs: List::truncated(["10.0.0.1:5".parse().expect("an address")]),
+        refused: None,
+    };
+    let peer_fact = PeerFact {
+        phase: Label::truncated("active"),
+        fresh: true,
+        path: PathInfo {
+            kind: PathKind::Direct,
+            addr: None,
+            rtt: Micros(1_500),
+        },
+        models: List::truncated([Label::truncated("builtin")]),
+        streams: 4,
+        dropped: 0,
+    };
+    let device_fact = DeviceFact {
+        ready: false,
+        why_not: Some(Label::truncated("it loads")),
+        models: List::truncated([advert("builtin")]),
+        load: Load {
+            active: 1,
+            queued: 2,
+            slots: 4,
+            queue_max: 8,
+        },
+        finished: 9,
+    };
+    let failed = ChildState::Failed {
+        why: Label::truncated("disk"),
+    };
+    let snapshot = Snapshot {
+        uptime: Mono(61_000_999),
+        facts: vec![
+            (FactKey::Network(network), Fact::Network(network_fact)),
+            (FactKey::Peer(network, ME), Fact::Peer(peer_fact)),
+            (FactKey::Device(DeviceId(1)), Fact::Device(device_fact)),
+            (
+                FactKey::Models,
+                Fact::Models(List::truncated([advert("builtin")])),
+            ),
+        ],
+        children: vec![
+            (Address::Router, ChildState::Running { starts: 2 }),
+            (Address::Store, failed),
+        ],
+        ..Snapshot::default()
+    };
+    let expected = json!({
+        "node": ME.to_string(), "boot": 7, "version": "1.2.3", "uptime_ms": 61_000,
+        "ready": false,
+        "networks": [{
+            "id": network.to_string(), "label": "home", "owner": ME.to_string(),
+            "members": 3, "active": 2, "addrs": ["10.0.0.1:5"], "refused": null,
+        }],
+        "peers": [{
+            "node": ME.to_string(), "network": network.to_string(), "phase": "active",
+            "fresh": true, "path": "direct", "addr": null, "rtt_us": 1_500,
+            "models": ["builtin"], "streams": 4, "dropped": 0,
+        }],
+        "devices": [{
+            "device": 1, "ready": false, "why_not": "it loads", "models": ["builtin"],
+            "active": 1, "queued": 2, "slots": 4, "queue_max": 8, "finished": 9,
+        }],
+        "models": [{
+            "id": "builtin", "digest": advert("builtin").model.to_string(), "context": 4096,
+        }],
+        "actors": [
+            { "address": "router", "state": "running", "starts": 2, "why": null },
+            { "address": "store", "state": "failed", "starts": null, "why": "disk" },
+        ],
+    });
+    assert_eq!(status_json(ME, 7, "1.2.3", &snapshot), expected);
+}

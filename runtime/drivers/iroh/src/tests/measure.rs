@@ -1,0 +1,92 @@
+//! Figures, not checks: `cargo test -p driver-iroh -- --ignored --nocapture measure`.
+
+use super::jobs::{Lane, end, proxy, tokens};
+use super::world::{NETWORK, Node, close, hello};
+use host::Clock;
+use messages::Address;
+use messages::request_proxy::Input;
+use messages::wire::latest::ControlFrame;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure_link_set_up_and_ping() {
+    let clock = Clock::start();
+    let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
+    let (mut ups, mut pings) = (Vec::new(), Vec::new());
+    for round in 0..20 {
+        let start = clock.now().mono;
+        a.dial(NETWORK, &b);
+        let (_, link_a, _) = a.link_up(NETWORK).await;
+        if round == 0 {
+            a.probe(Address::Session(NETWORK, b.id)).await;
+            b.probe(Address::Session(NETWORK, a.id)).await;
+        }
+        a.send(link_a, NETWORK, hello(1));
+        let (_, link_b, _) = b.link_up(NETWORK).await;
+        b.send(link_b, NETWORK, hello(2));
+        assert_eq!(a.frame().await, hello(2));
+        ups.push(clock.now().mono.since(start).0);
+        assert_eq!(b.frame().await, hello(1));
+        for n in 0..50 {
+            let start = clock.now().mono;
+            a.send(link_a, NETWORK, ControlFrame::Ping(n));
+            assert_eq!(b.frame().await, ControlFrame::Ping(n));
+            b.send(link_b, NETWORK, ControlFrame::Pong(n));
+            assert_eq!(a.frame().await, ControlFrame::Pong(n));
+            pings.push(clock.now().mono.since(start).0);
+        }
+        a.command(close(link_a, NETWORK));
+        a.session("the end").await;
+        b.session("the end").await;
+    }
+    print("dial to both Hellos", ups);
+    print("ping and pong through two sessions", pings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure_tokens_through_one_stream() {
+    const COUNT: u32 = 200_000;
+    let mut lane = Lane::open().await;
+    let clock = Clock::start();
+    let mut trips = Vec::new();
+    for n in 0..1_000 {
+        let start = clock.now().mono;
+        lane.reply(tokens(n, 1, 4));
+        proxy(&mut lane.a).await;
+        trips.push(clock.now().mono.since(start).0);
+    }
+    print("one token from worker to request", trips);
+    for (batch, name) in [(1, "one by one"), (16, "by 16")] {
+        let start = clock.now().mono;
+        let (mut sent, mut got) = (0, 0);
+        while got < COUNT {
+            // Well under the queue's marks, as a worker that heeds Full would stay.
+            while sent < COUNT && sent - got < 1_000 {
+                lane.reply(tokens(sent, batch, 4));
+                sent += batch;
+            }
+            if let Input::Reply(_) = proxy(&mut lane.a).await {
+                got += batch;
+            }
+        }
+        let spent = clock.now().mono.since(start);
+        eprintln!(
+            "{name}: {} tokens/s",
+            u64::from(COUNT) * 1_000_000 / spent.0
+        );
+    }
+    lane.reply(end(0));
+    drop(proxy(&mut lane.a).await);
+}
+
+fn print(what: &str, mut spans: Vec<u64>) {
+    spans.sort_unstable();
+    let at = |percent: usize| spans[(spans.len() - 1) * percent / 100];
+    eprintln!(
+        "{what}: p50 {} µs, p99 {} µs (n = {})",
+        at(50),
+        at(99),
+        spans.len()
+    );
+}

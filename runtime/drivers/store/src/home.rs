@@ -1,0 +1,129 @@
+//! The home folder and its lock.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Why a home cannot be used. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The system refused.
+    #[error("{path}: {source}: make the folder writable for this user, or name another with --home")]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another node runs here.
+    #[error("another node (process {pid}) runs on {path}: stop it with `mesh-node stop --home {path}`, or name another home with --home")]
+    Taken {
+        /// Where.
+        path: PathBuf,
+        /// Whose process, as far as is known.
+        pid: String,
+    },
+    /// The key file is no key.
+    #[error("the key {path} is damaged and was set aside as {aside}: put a copy of the key back, or delete the set-aside file to begin with a new identity (peers will not know it)")]
+    DamagedKey {
+        /// Which.
+        path: PathBuf,
+        /// Where it lies.
+        aside: PathBuf,
+    },
+    /// A damaged key lies beside, and none in its place.
+    #[error("the node's key is missing and a damaged one lies at {aside}: put a copy of the key back as {path}, or delete the set-aside file to begin with a new identity (peers will not know it)")]
+    SetAsideKey {
+        /// Where the key belongs.
+        path: PathBuf,
+        /// Where the damaged one lies.
+        aside: PathBuf,
+    },
+    /// The database is damaged, or not one of ours.
+    #[error("the database {path} cannot be read: {why}: restore it from a copy, or move it away to begin with an empty one")]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The database was written by a newer program.
+    #[error("the database {path} has schema {found}, and this program knows {known}: use the newer mesh-node that wrote it")]
+    NewerSchema {
+        /// Which.
+        path: PathBuf,
+        /// What it has.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+}
+
+impl HomeError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::Io { path, source }
+    }
+}
+
+/// A locked home. The lock goes with the value, and with the process.
+#[derive(Debug)]
+pub struct Home {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Home {
+    /// Makes the folder where there is none (0700), and locks it.
+    ///
+    /// # Errors
+    /// [`HomeError::Taken`] and [`HomeError::Io`].
+    pub fn open(path: &Path) -> Result<Self, HomeError> {
+        private_folder(path)?;
+        let path = fs::canonicalize(path).map_err(HomeError::io(path))?;
+        let at = path.join("lock");
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&at)
+            .map_err(HomeError::io(&at))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // The process's number is a courtesy: without it the sentence still holds.
+                let _ = lock.read_to_string(&mut pid);
+                let pid = if pid.is_empty() { "unknown".to_owned() } else { pid };
+                return Err(HomeError::Taken { path, pid });
+            }
+            Err(TryLockError::Error(error)) => return Err(HomeError::io(&at)(error)),
+        }
+        let write = |mut lock: &File| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            write!(lock, "{}", std::process::id())
+        };
+        write(&lock).map_err(HomeError::io(&at))?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A folder that only this user can enter.
+pub(crate) fn private_folder(path: &Path) -> Result<(), HomeError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o700)))
+        .map_err(HomeError::io(path))
+}

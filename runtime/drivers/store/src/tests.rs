@@ -1,0 +1,151 @@
+//! A home keeps what it was given, and refuses with a sentence what it cannot keep.
+
+use crate::{Database, Home, HomeError, Membership, load_or_create};
+use bytes::Bytes;
+use kernel::Signer;
+use messages::ports::store::{Key, Table};
+use messages::{Credential, Label, NetworkId, NodeId};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("mesh-store-{}-{name}", std::process::id()));
+    // A folder of an earlier process with the same number is no use to anyone.
+    let _ = fs::remove_dir_all(&folder);
+    folder
+}
+
+fn key(network: u8, table: Table, row: &'static [u8]) -> Key {
+    Key { network: NetworkId([network; 32]), table, row: Bytes::from_static(row) }
+}
+
+#[test]
+fn a_second_node_on_one_home_is_refused() {
+    let path = folder("lock");
+    let first = Home::open(&path).unwrap();
+    let second = Home::open(&path).unwrap_err();
+    let sentence = second.to_string();
+    assert!(sentence.contains(&std::process::id().to_string()), "{sentence}");
+    assert!(sentence.contains("mesh-node stop"), "{sentence}");
+    drop(first);
+    assert!(Home::open(&path).is_ok(), "the lock goes with the node");
+}
+
+#[test]
+fn a_home_is_for_its_user_alone() {
+    let path = folder("mode");
+    let home = Home::open(&path).unwrap();
+    load_or_create(&home).unwrap();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(home.path().to_owned()), 0o700);
+    assert_eq!(mode(home.path().join("identity/node.key")), 0o600);
+}
+
+#[test]
+fn a_key_is_made_once_and_kept() {
+    let path = folder("key");
+    let home = Home::open(&path).unwrap();
+    let first = load_or_create(&home).unwrap();
+    let second = load_or_create(&home).unwrap();
+    assert_eq!(first.node(), second.node());
+    assert_eq!(first.secret(), second.secret());
+}
+
+#[test]
+fn a_damaged_key_is_set_aside_and_never_replaced_in_silence() {
+    for damage in ["", "too short", &"g".repeat(64), &"a".repeat(63), &"a".repeat(300)] {
+        let path = folder("damaged");
+        let home = Home::open(&path).unwrap();
+        load_or_create(&home).unwrap();
+        let key = home.path().join("identity/node.key");
+        fs::write(&key, damage).unwrap();
+        let refused = load_or_create(&home).unwrap_err();
+        assert!(matches!(refused, HomeError::DamagedKey { .. }), "{refused}");
+        let aside = home.path().join("identity/node.key.damaged-1");
+        assert_eq!(fs::read_to_string(&aside).unwrap(), damage);
+        let refused = load_or_create(&home).unwrap_err();
+        assert!(matches!(refused, HomeError::SetAsideKey { .. }), "{refused}");
+        fs::remove_file(&aside).unwrap();
+        assert!(load_or_create(&home).is_ok(), "the human has decided");
+    }
+}
+
+#[test]
+fn an_unwritable_home_is_a_sentence() {
+    let path = folder("file");
+    fs::write(&path, "a file stands here").unwrap();
+    let refused = Home::open(&path).unwrap_err().to_string();
+    assert!(refused.contains("--home"), "{refused}");
+}
+
+#[test]
+fn boots_grow_over_reopened_databases() {
+    let home = Home::open(&folder("boot")).unwrap();
+    for expected in 1..=5 {
+        let database = Database::open(&home).unwrap();
+        assert_eq!(database.next_boot().unwrap(), expected);
+    }
+}
+
+#[test]
+fn commits_survive_and_networks_do_not_mix() {
+    let home = Home::open(&folder("items")).unwrap();
+    let writes = vec![
+        (key(1, Table::Issued, b"a"), Some(Bytes::from_static(b"1"))),
+        (key(1, Table::Members, b"b"), Some(Bytes::from_static(b"2"))),
+        (key(2, Table::Issued, b"a"), Some(Bytes::from_static(b"3"))),
+    ];
+    Database::open(&home).unwrap().commit(&writes).unwrap();
+    let database = Database::open(&home).unwrap();
+    let items = database.load(NetworkId([1; 32])).unwrap();
+    let rows: Vec<_> = items.iter().map(|(key, value)| (key.table, value.as_ref())).collect();
+    assert_eq!(rows, [(Table::Issued, b"1".as_slice()), (Table::Members, b"2".as_slice())]);
+    database.commit(&[(key(1, Table::Issued, b"a"), None)]).unwrap();
+    assert_eq!(database.load(NetworkId([1; 32])).unwrap().len(), 1);
+    assert_eq!(database.load(NetworkId([2; 32])).unwrap().len(), 1);
+    assert_eq!(database.load(NetworkId([3; 32])).unwrap().len(), 0);
+}
+
+#[test]
+fn memberships_are_kept_and_replaced() {
+    let home = Home::open(&folder("members")).unwrap();
+    let database = Database::open(&home).unwrap();
+    assert_eq!(database.memberships().unwrap(), Vec::new());
+    let membership = |label: &str| Membership {
+        owner: NodeId([7; 32]),
+        label: Label::truncated(label),
+        credential: Credential::Owner { label: Label::truncated(label) },
+        contacts: Vec::new(),
+    };
+    database.join(&membership("one")).unwrap();
+    database.join(&membership("two")).unwrap();
+    database.join(&membership("one")).unwrap();
+    assert_eq!(database.memberships().unwrap().len(), 2);
+}
+
+#[test]
+fn a_foreign_truncated_or_newer_database_is_refused_unwritten() {
+    let home = Home::open(&folder("refused")).unwrap();
+    let path = home.path().join("state.redb");
+    fs::write(&path, vec![7; 10_000]).unwrap();
+    let refused = Database::open(&home).unwrap_err();
+    assert!(matches!(refused, HomeError::Database { .. }), "{refused}");
+    assert_eq!(fs::read(&path).unwrap(), vec![7; 10_000], "it is as it was");
+    fs::remove_file(&path).unwrap();
+
+    drop(Database::open(&home).unwrap());
+    newer_schema(&path);
+    let before = fs::read(&path).unwrap();
+    let refused = Database::open(&home).unwrap_err();
+    assert!(matches!(refused, HomeError::NewerSchema { found: 99, known: 1, .. }), "{refused}");
+    assert!(fs::read(&path).unwrap() == before, "it is as it was");
+}
+
+fn newer_schema(path: &PathBuf) {
+    let database = redb::Database::create(path).unwrap();
+    let write = database.begin_write().unwrap();
+    let meta = redb::TableDefinition::<'_, &str, &[u8]>::new("meta");
+    write.open_table(meta).unwrap().insert("schema", 99_u32.to_le_bytes().as_slice()).unwrap();
+    write.commit().unwrap();
+}

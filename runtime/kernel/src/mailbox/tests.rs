@@ -1,0 +1,85 @@
+use super::*;
+use messages::{Coalesce, DeviceId, NetworkId, NodeId, RequestId, StreamId};
+
+const LIMITS: Limits = Limits {
+    letters: 10,
+    reserve: 5,
+    data_bytes: 100,
+};
+
+#[track_caller]
+fn check(class: &Class, (letters, data_bytes): (usize, usize), expected: Result<(), Shed>) {
+    assert_eq!(
+        admit(
+            class,
+            Depth {
+                letters,
+                data_bytes
+            },
+            LIMITS
+        ),
+        expected
+    );
+}
+
+#[test]
+fn data_is_shed_when_the_letters_are_full() {
+    check(&Class::Data(1), (9, 0), Ok(()));
+    check(&Class::Data(1), (10, 0), Err(Shed::Data));
+    check(&Class::Data(0), (14, 0), Err(Shed::Data));
+}
+
+#[test]
+fn data_is_shed_when_its_bytes_are_full() {
+    check(&Class::Data(40), (1, 60), Ok(()));
+    check(&Class::Data(41), (1, 60), Err(Shed::Data));
+}
+
+#[test]
+fn a_letter_that_is_too_heavy_by_itself_enters_a_mailbox_without_data() {
+    check(&Class::Data(1_000), (3, 0), Ok(()));
+    check(&Class::Data(1_000), (3, 1), Err(Shed::Data));
+}
+
+#[test]
+fn control_and_news_have_the_reserve_and_weigh_nothing() {
+    for class in [Class::Control, Class::Coalesce(Coalesce::Load)] {
+        check(&class, (10, 1_000), Ok(()));
+        check(&class, (14, 0), Ok(()));
+        check(&class, (15, 0), Err(Shed::Reserve));
+    }
+}
+
+#[test]
+fn every_mailbox_has_limits_with_room_for_control_above_data() {
+    let (network, peer) = (NetworkId([0; 32]), NodeId([0; 32]));
+    for address in [
+        Address::Store,
+        Address::Transport,
+        Address::Stream(StreamId(1)),
+        Address::Engine(DeviceId(1)),
+        Address::Worker(DeviceId(1)),
+        Address::Roster(network),
+        Address::Session(network, peer),
+        Address::Router,
+        Address::Proxy(RequestId { boot: 1, n: 1 }),
+        Address::Gateway,
+        Address::Control,
+        Address::Observer,
+    ] {
+        let limits = limits_of(address);
+        assert!(limits.letters > 0 && limits.reserve > 0, "{address}");
+        // A largest data frame fits an empty mailbox twice.
+        assert!(limits.data_bytes >= 2 << 20, "{address}");
+        let full = Depth {
+            letters: limits.letters,
+            data_bytes: limits.data_bytes,
+        };
+        assert_eq!(
+            admit(&Class::Data(1), full, limits),
+            Err(Shed::Data),
+            "{address}"
+        );
+        assert_eq!(admit(&Class::Control, full, limits), Ok(()), "{address}");
+    }
+}

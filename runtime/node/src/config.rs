@@ -1,0 +1,44 @@
+//! What a node is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Which engine runs the models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// llama.cpp, in a child process per device.
+    Llama,
+    /// Deterministic tokens, for tests and benchmarks.
+    Scripted {
+        /// Tokens per second of each job; 0 is as fast as possible.
+        rate: u32,
+    },
+}
+
+/// What a node is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node's folder: made where there is none.
+    pub home: PathBuf,
+    /// Where the control socket lies if the home's path is too long for one.
+    pub runtime: PathBuf,
+    /// Where the OpenAI-compatible API listens; port 0 takes any.
+    pub api: SocketAddr,
+    /// Where the management API listens; port 0 takes any.
+    pub console: SocketAddr,
+    /// Where peers connect (UDP). Empty: every interface, on a port that the home remembers.
+    pub listen: Vec<SocketAddr>,
+    /// What this node serves: `builtin`, a `.gguf` path, a name in the models folder; `scripted`
+    /// with the scripted engine.
+    pub models: Vec<String>,
+    /// Which engine runs them.
+    pub engine: Engine,
+    /// Tickets of networks to join, before the node starts.
+    pub join: Vec<String>,
+    /// What clients must present; required where a listener is reachable from other machines.
+    pub api_key: Option<String>,
+    /// How the engine's child process is started; empty: `llama` cannot be used.
+    pub engine_command: Vec<String>,
+    /// The program's version, for status and adverts.
+    pub version: String,
+}

@@ -1,0 +1,24 @@
+//! A whole node: actors, drivers and home.
+//!
+//! [`Node::start`] takes a typed [`Config`] and gives a [`Node`]. Nothing here reads the
+//! environment or the command line.
+
+mod config;
+mod duties;
+mod factory;
+mod networks;
+mod node;
+
+pub use config::{Config, Engine};
+pub use driver_control as control;
+pub use driver_http::status_json;
+pub use driver_llama::{ENGINE_MARKER, engine_main};
+pub use driver_store as store;
+pub use networks::{JoinError, membership_of};
+pub use node::{Node, StartError};
+
+/// Whose key it is.
+#[must_use]
+pub fn id_of(signer: &driver_store::NodeSigner) -> messages::NodeId {
+    kernel::Signer::node(signer)
+}

@@ -1,0 +1,264 @@
+//! Starting and stopping a node.
+
+use crate::config::{Config, Engine};
+use crate::duties::NodeDuties;
+use crate::factory::{EngineConfig, Factory};
+use crate::networks::{membership_of, own, own_id, seed};
+use driver_control::{ControlConfig, PlaceError, Socket};
+use driver_http::{Addresses, ApiKey, Front, HttpConfig, HttpLimits, Readiness};
+use driver_iroh::IrohConfig;
+use driver_llama::{LlamaConfig, resolve};
+use driver_scripted::ScriptedConfig;
+use driver_store::{Database, Home, HomeError, NodeSigner, load_or_create, random_bytes};
+use host::{Clock, Directory, Hive, HiveConfig};
+use kernel::Signer;
+use messages::{Address, DeviceId, NodeId, inference_worker};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The one device that serves, until more are told apart.
+const DEVICE: DeviceId = DeviceId(0);
+/// How long a start waits for its actors before it says that it is not ready.
+const READY_WAIT: Duration = Duration::from_secs(10);
+/// How often it looks.
+const READY_LOOK: Duration = Duration::from_millis(5);
+/// Jobs that the scripted engine decodes at once: as many as benchmarks open.
+const SCRIPTED_SLOTS: u32 = 2_048;
+/// Jobs that wait for an engine: a minute of short answers.
+const QUEUE_MAX: u32 = 64;
+
+/// Why a node does not start. Each is one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Home, key or database.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] PlaceError),
+    /// A port, a key, a model or a ticket.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// A running node. Dropping it without [`Node::stop`] is a crash.
+#[derive(Debug)]
+pub struct Node {
+    hive: Hive,
+    me: NodeId,
+    addresses: Addresses,
+    ready: Readiness,
+    stop: Arc<Notify>,
+    expected: Vec<Address>,
+    _home: Home,
+}
+
+impl Node {
+    /// Starts a node in its home.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let home = Home::open(&config.home)?;
+        let signer = load_or_create(&home)?;
+        let database = Database::open(&home)?;
+        let me = signer.node();
+        let clock = Clock::start();
+        for ticket in &config.join {
+            let joined = membership_of(ticket, me, clock.now().wall).map_err(text)?;
+            database.join(&joined)?;
+        }
+        let engine = engine_of(&config, &home)?;
+        let ready = Readiness::not_yet("the node is starting");
+        let boot = database.next_boot()?;
+        let front = Front::bind(http_config(&config, me, boot, &ready)?).map_err(text)?;
+        let addresses = front.addresses();
+        let workers: Vec<_> = engine.iter().map(|engine| worker_of(engine, me)).collect();
+        let devices: Vec<_> = workers.iter().map(|worker| worker.device).collect();
+        let mut networks = vec![own(me)];
+        networks.extend(database.memberships()?);
+        let plan = tree::Plan {
+            networks: networks
+                .into_iter()
+                .map(|network| seed(network, me, boot, &devices, &config.version))
+                .collect(),
+            workers,
+            control: true,
+        };
+        let stop = Arc::new(Notify::new());
+        let duties = NodeDuties {
+            me,
+            boot,
+            version: config.version.clone(),
+            devices,
+            database: database.clone(),
+            addresses,
+            ready: ready.clone(),
+            clock,
+            stop: Arc::clone(&stop),
+        };
+        let control = ControlConfig {
+            socket: Arc::new(Socket::bind(home.path(), &config.runtime)?),
+            network: own_id(me),
+            duties: Arc::new(duties),
+        };
+        let transport = transport_of(&config, &home, &signer)?;
+        let factory = Factory { database, transport, front, control, engine };
+        let hive_config = HiveConfig {
+            boot,
+            entropy_seed: random_bytes().map_err(text)?,
+            signer: Arc::new(signer),
+            drivers: Arc::new(factory),
+        };
+        let children = plan.children();
+        let expected = children.iter().map(|child| child.at).collect();
+        let hive = Hive::start(hive_config, children).await.map_err(StartError::Config)?;
+        let node = Self { hive, me, addresses, ready, stop, expected, _home: home };
+        node.wait_until_ready().await;
+        Ok(node)
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> NodeId {
+        self.me
+    }
+
+    /// Where it listens: real ports, where port 0 was asked for.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Its actors, for tests and consoles.
+    #[must_use]
+    pub const fn directory(&self) -> &Arc<Directory> {
+        self.hive.directory()
+    }
+
+    /// Waits until somebody asks it to stop over the control socket.
+    pub async fn stop_asked(&self) {
+        self.stop.notified().await;
+    }
+
+    /// Stops it in good order: requests first, the store last.
+    pub async fn stop(self) {
+        self.ready.set_not_ready("the node is stopping");
+        self.hive.stop().await;
+    }
+
+    /// Ready is: every static actor runs, so the API listens and the networks do.
+    async fn wait_until_ready(&self) {
+        let runs = |who: &Address| self.hive.directory().depth(*who).is_some();
+        let all = async {
+            while !self.expected.iter().all(runs) {
+                tokio::time::sleep(READY_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(READY_WAIT, all).await.is_ok() {
+            self.ready.set_ready();
+        } else {
+            let missing: Vec<String> =
+                self.expected.iter().filter(|who| !runs(who)).map(ToString::to_string).collect();
+            self.ready.set_not_ready(&format!("not running: {}", missing.join(", ")));
+        }
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> StartError {
+    StartError::Config(error.to_string())
+}
+
+fn http_config(
+    config: &Config,
+    me: NodeId,
+    boot: u64,
+    ready: &Readiness,
+) -> Result<HttpConfig, StartError> {
+    let api_key = config.api_key.as_deref().map(ApiKey::new).transpose().map_err(text)?;
+    Ok(HttpConfig {
+        api: config.api,
+        console: config.console,
+        me,
+        boot,
+        version: config.version.clone(),
+        api_key,
+        names: Vec::new(),
+        ready: ready.clone(),
+        limits: HttpLimits::DEFAULT,
+    })
+}
+
+/// What serves the configured models; nothing where there are none.
+fn engine_of(config: &Config, home: &Home) -> Result<Option<EngineConfig>, StartError> {
+    if config.models.is_empty() {
+        return Ok(None);
+    }
+    match config.engine {
+        Engine::Scripted { rate } => {
+            if let Some(other) = config.models.iter().find(|model| *model != "scripted") {
+                return Err(StartError::Config(format!(
+                    "the scripted engine serves the model `scripted` alone, not `{other}`: use --engine llama for it"
+                )));
+            }
+            let scripted = ScriptedConfig { rate, device: DEVICE, slots: SCRIPTED_SLOTS };
+            Ok(Some(EngineConfig::Scripted(scripted)))
+        }
+        Engine::Llama => {
+            if config.models.iter().any(|model| model == "scripted") {
+                return Err(StartError::Config(
+                    "the model `scripted` needs --engine scripted".to_owned(),
+                ));
+            }
+            let models = config
+                .models
+                .iter()
+                .map(|model| resolve(model, home.path()))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(text)?;
+            let llama = LlamaConfig::new(DEVICE, models, config.engine_command.clone());
+            Ok(Some(EngineConfig::Llama(llama)))
+        }
+    }
+}
+
+const fn worker_of(engine: &EngineConfig, me: NodeId) -> inference_worker::Seed {
+    let slots = match engine {
+        EngineConfig::Scripted(_) => SCRIPTED_SLOTS,
+        EngineConfig::Llama(_) => 1,
+    };
+    let per_origin_max = slots + QUEUE_MAX;
+    inference_worker::Seed { me, device: DEVICE, slots, queue_max: QUEUE_MAX, per_origin_max }
+}
+
+fn transport_of(
+    config: &Config,
+    home: &Home,
+    signer: &NodeSigner,
+) -> Result<IrohConfig, StartError> {
+    let listen = if config.listen.is_empty() {
+        vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, remembered_port(home.path())?))]
+    } else {
+        config.listen.clone()
+    };
+    Ok(IrohConfig::new(signer.secret(), listen))
+}
+
+/// The port of earlier boots, so that addresses in tickets stay true; another free one where that
+/// is taken.
+fn remembered_port(home: &Path) -> Result<u16, StartError> {
+    let path = home.join("port");
+    let free = |port| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).and_then(|s| s.local_addr());
+    let last = fs::read_to_string(&path).ok().and_then(|port| port.trim().parse().ok());
+    if let Some(addr) = last.and_then(|port| free(port).ok()) {
+        return Ok(addr.port());
+    }
+    let addr = free(0).map_err(|error| text(format!("no UDP port is free: {error}")))?;
+    fs::write(&path, format!("{}\n", addr.port()))
+        .map_err(|error| text(format!("{}: {error}", path.display())))?;
+    Ok(addr.port())
+}

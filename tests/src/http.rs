@@ -1,0 +1,197 @@
+//! A client that shows what is on the wire: one request a connection, nothing hidden.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// Longer than any answer of a test takes.
+const READ_WAIT: Duration = Duration::from_secs(60);
+
+/// A whole response.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+}
+
+/// An event stream that is being read.
+#[derive(Debug)]
+pub struct Stream {
+    reader: BufReader<TcpStream>,
+    /// The status code.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The text of all deltas so far.
+    pub text: String,
+    /// The longest wait between two deltas.
+    pub pause: Duration,
+    /// Deltas so far.
+    pub deltas: usize,
+    /// Why it ended, as the last chunk says.
+    pub finish: Option<String>,
+    /// Errors that came as events.
+    pub errors: Vec<String>,
+    last: Option<Instant>,
+}
+
+/// `GET`.
+#[must_use]
+pub fn get(address: &str, path: &str) -> Reply {
+    whole(send(address, "GET", path, ""))
+}
+
+/// `POST` of a JSON body.
+#[must_use]
+pub fn post(address: &str, path: &str, body: &str) -> Reply {
+    whole(send(address, "POST", path, body))
+}
+
+/// `POST` whose answer is an event stream.
+#[must_use]
+pub fn stream(address: &str, path: &str, body: &str) -> Stream {
+    let mut reader = send(address, "POST", path, body);
+    let (status, headers) = head(&mut reader);
+    Stream {
+        reader,
+        status,
+        headers,
+        text: String::new(),
+        pause: Duration::ZERO,
+        deltas: 0,
+        finish: None,
+        errors: Vec::new(),
+        last: None,
+    }
+}
+
+impl Stream {
+    /// Reads until this many deltas have arrived in all; tells whether the stream goes on.
+    pub fn read_deltas(&mut self, count: usize) -> bool {
+        while self.deltas < count {
+            if !self.read_event() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Reads to the end.
+    pub fn read_all(&mut self) {
+        while self.read_event() {}
+    }
+
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
+    /// One line of the body; chunk sizes and blank lines are passed over.
+    #[expect(clippy::disallowed_methods, reason = "a client measures real time")]
+    fn read_event(&mut self) -> bool {
+        let mut line = String::new();
+        if self.reader.read_line(&mut line).expect("the stream is readable in time") == 0 {
+            return false;
+        }
+        let Some(data) = line.trim_end().strip_prefix("data: ") else { return true };
+        if data == "[DONE]" {
+            return false;
+        }
+        let event: serde_json::Value = serde_json::from_str(data).expect("a JSON event");
+        if let Some(message) = event["error"]["message"].as_str() {
+            self.errors.push(message.to_owned());
+            return true;
+        }
+        let choice = &event["choices"][0];
+        if let Some(text) = choice["delta"]["content"].as_str().filter(|text| !text.is_empty()) {
+            let now = Instant::now();
+            let waited = self.last.map_or(Duration::ZERO, |last| now - last);
+            self.pause = self.pause.max(waited);
+            self.last = Some(now);
+            self.deltas += 1;
+            self.text.push_str(text);
+        }
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            self.finish = Some(reason.to_owned());
+        }
+        true
+    }
+}
+
+fn send(address: &str, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(address).expect("the node listens");
+    stream.set_read_timeout(Some(READ_WAIT)).expect("a time limit");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .expect("the node reads");
+    BufReader::new(stream)
+}
+
+fn whole(mut reader: BufReader<TcpStream>) -> Reply {
+    let (status, headers) = head(&mut reader);
+    let chunked = headers.iter().any(|(name, value)| {
+        name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked")
+    });
+    let mut body = Vec::new();
+    if chunked {
+        while let Some(size) = chunk_size(&mut reader) {
+            let mut chunk = vec![0; size + 2];
+            reader.read_exact(&mut chunk).expect("a whole chunk");
+            body.extend_from_slice(&chunk[..size]);
+        }
+    } else {
+        reader.read_to_end(&mut body).expect("a whole body");
+    }
+    Reply { status, headers, body }
+}
+
+fn chunk_size(reader: &mut BufReader<TcpStream>) -> Option<usize> {
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a chunk's size");
+    usize::from_str_radix(line.trim(), 16).ok().filter(|size| *size > 0)
+}
+
+fn head(reader: &mut BufReader<TcpStream>) -> (u16, Vec<(String, String)>) {
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a status line in time");
+    let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a header");
+        match line.trim_end().split_once(':') {
+            Some((name, value)) => {
+                headers.push((name.to_lowercase(), value.trim().to_owned()));
+            }
+            None => return (status.expect("a status"), headers),
+        }
+    }
+}

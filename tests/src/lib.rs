@@ -1,0 +1,18 @@
+//! Runs `mesh-node` as its users do: processes with homes of their own on loopback.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod http;
+mod process;
+
+#[cfg(test)]
+mod tests;
+
+pub use http::{Reply, Stream, get, post, stream};
+pub use process::{Folder, Node, command, run};

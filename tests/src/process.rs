@@ -1,0 +1,215 @@
+//! Processes of `mesh-node`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+/// Longer than a start takes on any machine.
+const START_WAIT: Duration = Duration::from_secs(60);
+
+/// A folder that goes with its value.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty folder.
+    #[must_use]
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("mesh-system-{}-{n}", std::process::id()));
+        // A folder of an earlier process with the same number is no use to anyone.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder for a home");
+        Self(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that stays behind harms nobody.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program under test, as the build left it beside this test's own binary.
+fn binary() -> PathBuf {
+    let mut path = std::env::current_exe().expect("this test's path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    let binary = path.join("mesh-node");
+    assert!(binary.exists(), "build it first: cargo build -p mesh-node (no {})", binary.display());
+    binary
+}
+
+/// A command on a home, with nothing of the caller's environment that could reach it.
+#[must_use]
+pub fn command(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .arg("--home")
+        .arg(home)
+        .args(arguments)
+        .env_remove("MESH_API_PORT")
+        .env_remove("MESH_CONSOLE_PORT")
+        .env_remove("MESH_LOG")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+#[must_use]
+pub fn run(home: &Path, arguments: &[&str]) -> Output {
+    command(home, arguments).output().expect("mesh-node runs")
+}
+
+/// A serving node. Dropping it kills it.
+#[derive(Debug)]
+pub struct Node {
+    child: Child,
+    lines: Receiver<String>,
+    /// Its id, as it printed it.
+    pub id: String,
+    /// Where its API listens.
+    pub api: String,
+    /// Where its management API listens.
+    pub console: String,
+}
+
+impl Node {
+    /// Starts `mesh-node serve` on loopback, any ports, and waits until it is ready.
+    #[must_use]
+    pub fn serve(home: &Path, arguments: &[&str]) -> Self {
+        let fixed = ["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+        let listen = ["--listen", "127.0.0.1:0"];
+        let mut all: Vec<&str> = fixed.to_vec();
+        if !arguments.contains(&"--listen") {
+            all.extend(listen);
+        }
+        all.extend(arguments);
+        let mut child = command(home, &all)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("mesh-node starts");
+        let stdout = child.stdout.take().expect("a pipe");
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut node =
+            Self { child, lines, id: String::new(), api: String::new(), console: String::new() };
+        node.read_until_ready();
+        node
+    }
+
+    fn read_until_ready(&mut self) {
+        loop {
+            let line = self.lines.recv_timeout(START_WAIT).expect("the node gets ready");
+            if let Some(id) = line.strip_prefix("node ") {
+                id.clone_into(&mut self.id);
+            } else if let Some(url) = line.strip_prefix("api http://") {
+                url.trim_end_matches("/v1").clone_into(&mut self.api);
+            } else if let Some(url) = line.strip_prefix("management http://") {
+                url.clone_into(&mut self.console);
+            } else if line == "ready" {
+                return;
+            }
+        }
+    }
+
+    /// The process's number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.expect("kill runs").success(), "kill -{name}");
+    }
+
+    /// Kills it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it is gone");
+    }
+
+    /// Waits for its end.
+    #[must_use]
+    pub fn wait(&mut self) -> bool {
+        self.child.wait().expect("it ends").success()
+    }
+
+    /// Its status, from the management API.
+    #[must_use]
+    pub fn status(&self) -> serde_json::Value {
+        let reply = crate::get(&self.console, "/api/status");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    /// Waits until this many peers are active here.
+    pub fn wait_for_peers(&self, count: usize) {
+        self.wait_for("peers", |status| {
+            let peers = status["peers"].as_array().cloned().unwrap_or_default();
+            let active = |peer: &&serde_json::Value| {
+                peer["phase"].as_str().is_some_and(|phase| phase.eq_ignore_ascii_case("active"))
+            };
+            peers.iter().filter(active).count() == count
+        });
+    }
+
+    /// Waits until its model list names this model, or does not.
+    pub fn wait_for_model(&self, model: &str, listed: bool) {
+        self.wait_for(model, |_| {
+            let reply = crate::get(&self.api, "/v1/models").json();
+            let models = reply["data"].as_array().cloned().unwrap_or_default();
+            models.iter().any(|entry| entry["id"] == model) == listed
+        });
+    }
+
+    /// Asks the status again and again until the condition holds.
+    fn wait_for(&self, what: &str, mut holds: impl FnMut(&serde_json::Value) -> bool) {
+        let mut last = serde_json::Value::Null;
+        for _ in 0..1_000 {
+            last = self.status();
+            if holds(&last) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{what}: {last:#}");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

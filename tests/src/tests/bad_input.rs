@@ -1,0 +1,158 @@
+//! Bad input is one clear line that says what to do, and nothing is lost.
+
+use super::mesh::{scripted, ticket};
+use crate::{Folder, Node, command, get, post, run};
+use std::fs;
+use std::net::TcpListener;
+
+/// Runs a command that must fail; gives its one line.
+fn refused(home: &Folder, arguments: &[&str]) -> String {
+    let output = run(home.path(), arguments);
+    let line = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success(), "{arguments:?} succeeded");
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    line
+}
+
+#[test]
+fn a_second_node_on_one_home_names_the_first() {
+    let home = Folder::new();
+    let node = scripted(&home, "0", &[]);
+    let line = refused(&home, &["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    assert!(line.contains(&node.pid().to_string()), "{line}");
+    assert!(line.contains("mesh-node stop"), "{line}");
+    assert_eq!(get(&node.api, "/readyz").status, 200, "the first is untouched");
+}
+
+#[test]
+fn a_taken_port_names_the_flag() {
+    let home = Folder::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let line = refused(&home, &["serve", "--api", &address, "--console", "127.0.0.1:0"]);
+    assert!(line.contains("--api") && line.contains(&address), "{line}");
+}
+
+#[test]
+fn a_port_of_zero_or_nonsense_refuses_to_start() {
+    let home = Folder::new();
+    for (variable, value) in
+        [("MESH_API_PORT", "0"), ("MESH_API_PORT", "http"), ("MESH_CONSOLE_PORT", "99999")]
+    {
+        let output = command(home.path(), &["serve"]).env(variable, value).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        assert!(line.contains(variable), "{line}");
+    }
+}
+
+#[test]
+fn damaged_tickets_are_refused() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let _a = scripted(&home_a, "0", &[]);
+    let good = ticket(&home_a);
+    let cut = &good[..good.len() - 9];
+    let mistyped = good.replacen(&good[40..41], if &good[40..41] == "a" { "b" } else { "a" }, 1);
+    for bad in ["", "hello", cut, &mistyped, "99999999999"] {
+        let line = refused(&home_b, &["join", bad]);
+        assert!(line.contains("ticket"), "{line}");
+    }
+    let own = refused(&home_a, &["join", &good]);
+    assert!(own.contains("another machine"), "{own}");
+}
+
+#[test]
+fn an_expired_ticket_is_refused() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let _a = scripted(&home_a, "0", &[]);
+    let output = run(home_a.path(), &["ticket", "new", "--expires-in", "0s"]);
+    let expired = String::from_utf8(output.stdout).unwrap();
+    let line = refused(&home_b, &["join", expired.trim()]);
+    assert!(line.contains("expired"), "{line}");
+}
+
+#[test]
+fn a_damaged_key_is_set_aside_and_the_start_refused() {
+    let home = Folder::new();
+    assert!(run(home.path(), &["init"]).status.success());
+    let key = home.path().join("identity/node.key");
+    fs::write(&key, "damaged").unwrap();
+    let line = refused(&home, &["serve"]);
+    assert!(line.contains("node.key.damaged-1"), "{line}");
+    assert_eq!(fs::read_to_string(key.with_extension("key.damaged-1")).unwrap(), "damaged");
+}
+
+#[test]
+fn a_home_that_cannot_be_a_folder_is_one_line() {
+    let folder = Folder::new();
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let output = run(&file, &["serve"]);
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    assert!(line.contains("--home"), "{line}");
+}
+
+#[test]
+fn commands_without_a_node_say_how_to_start_one() {
+    let home = Folder::new();
+    for arguments in [&["status"][..], &["stop"], &["models"], &["ticket", "new"]] {
+        let line = refused(&home, arguments);
+        assert!(line.contains("mesh-node serve"), "{line}");
+    }
+}
+
+#[test]
+fn unknown_configuration_keys_are_named() {
+    let home = Folder::new();
+    fs::write(home.path().join("config.toml"), "modles = [\"builtin\"]\n").unwrap();
+    let line = refused(&home, &["config", "check"]);
+    assert!(line.contains("modles"), "{line}");
+}
+
+#[test]
+fn models_that_cannot_be_served_are_refused_at_the_start() {
+    let home = Folder::new();
+    let ports = ["--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+    for (engine, model, hint) in [
+        ("scripted", "builtin", "--engine llama"),
+        ("llama", "scripted", "--engine scripted"),
+        ("llama", "hf://someone/something", "models"),
+        ("llama", "/no/such/file.gguf", "/no/such/file.gguf"),
+    ] {
+        let mut arguments = vec!["serve", "--engine", engine, "--model", model];
+        arguments.extend(ports);
+        let line = refused(&home, &arguments);
+        assert!(line.contains(hint), "{line}");
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_served_get_proper_errors() {
+    let home = Folder::new();
+    let node = Node::serve(home.path(), &[]);
+    let path = "/v1/chat/completions";
+    let unknown = r#"{"model":"nothing","messages":[{"role":"user","content":"x"}]}"#;
+    for (body, status, code) in [
+        ("{", 400, None),
+        ("[]", 400, None),
+        (r#"{"model":"x"}"#, 400, None),
+        (r#"{"model":7,"messages":[]}"#, 400, None),
+        (unknown, 404, Some("model_not_found")),
+    ] {
+        let reply = post(&node.api, path, body);
+        assert_eq!(reply.status, status, "{body}: {}", reply.text());
+        let error = &reply.json()["error"];
+        for key in ["message", "type", "param", "code"] {
+            assert!(error.get(key).is_some(), "{body}: {error}");
+        }
+        if let Some(code) = code {
+            assert_eq!(error["code"], code);
+        }
+    }
+    let huge = format!(r#"{{"model":"x","messages":"{}"}}"#, "x".repeat(5 << 20));
+    assert_eq!(post(&node.api, path, &huge).status, 413);
+    assert_eq!(get(&node.api, "/nothing/here").status, 404);
+    assert_eq!(get(&node.api, path).status, 405);
+}
