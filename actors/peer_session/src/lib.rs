@@ -22,8 +22,8 @@
 //! Phases are those of the link in use. A greeting is a Hello without [`Hello::ANSWER`], an answer
 //! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, a ping and "fresh";
 //! "fresh" and "stale" are `Router::Peer`; "serve" is `Stream::Serve`, `Worker::Job` and a watch;
-//! "opened" is a watch and `Proxy::Opened`, "no" is `NotOpened`; "·" is nothing. Facts for people are left out; changes of the peer's adverts, load
-//! and path reach the router within 100 ms.
+//! "opened" is a watch and `Proxy::Opened`, "no" is `NotOpened`; "·" is nothing. Facts for people
+//! are left out; changes of the peer's adverts, load and path reach the router within 100 ms.
 //!
 //! | input          | greeting  | judging      | admitting    | active               | closing    |
 //! |----------------|-----------|--------------|--------------|----------------------|------------|

@@ -73,7 +73,8 @@ const WINDOW: usize = 128;
 const PATIENCE: u64 = 8;
 /// The least patience: shorter gaps are jitter of paths and schedulers.
 const GAP_MIN: Micros = Micros::from_millis(250);
-/// The patience with a holder whose pace is not known: its beacons come twice in it.
-const GAP_UNKNOWN: Micros = Micros::from_secs(1);
+/// The patience with a holder whose pace is not known: a beacon comes in it, and a client whose
+/// holder dies at its first tokens waits less than a second.
+const GAP_UNKNOWN: Micros = Micros::from_millis(600);
 /// Intervals from which on the pace counts as known.
 const SAMPLES_MIN: usize = 8;

@@ -35,7 +35,10 @@ struct Dial {
 impl Dials {
     /// No dials, and none to come until somebody says so.
     pub(crate) fn paused() -> Self {
-        Self { paused: true, ..Self::default() }
+        Self {
+            paused: true,
+            ..Self::default()
+        }
     }
 
     /// Dials a peer at this time, unless it is to be dialled already.

@@ -1,6 +1,82 @@
 //! Roster: membership of one network, and the verdict of the one gate.
 //!
-//! SPEC
+//! # Role
+//! Says who is a member and why, whom to dial, and what this node says of itself. One per network;
+//! the only actor that dials, the only one that judges a credential, and the only writer of the
+//! network's rows in the database. It sees no job.
+//!
+//! # Inputs
+//! `roster::Input`: links and failed dials from the transport; credentials, introductions,
+//! revocations and ends from sessions; models and load from workers; rows and confirmations from
+//! the store; a human's requests from the control socket. `Down` of sessions and of all these.
+//!
+//! # Output
+//! For a link: the session's start, then `Link`, `Serves`, `Load`, and a watch on it. For a
+//! session that becomes active: the revocations, then this node's own record and those of other
+//! active members, a page at a time. Later news goes to each active session once, but to whoever
+//! it came from. A revocation is written, then cuts off whoever came by its ticket (`Cut`), then
+//! goes to the other sessions. This node's own record and a new ticket are written before anybody
+//! sees them.
+//!
+//! A roster is *loading* until the store has answered, and *ready* ever after. "serves" and "busy"
+//! are `Serves` and `Load` to a session, "ask" is `Attach` to a worker, "write" a commit; "·" is
+//! nothing. Facts for people are left out. The rows are of a roster that serves one device and has
+//! the owner as its only contact; an unknown session that speaks is one of an earlier life's. A
+//! life begins with Started, and with it alone: load, attach, ask, and a watch on each.
+//!
+//! | input           | loading                          | ready                            |
+//! |-----------------|----------------------------------|----------------------------------|
+//! | Loaded          | dial                             | ·                                |
+//! | Committed       | ·                                | ·                                |
+//! | CommitFailed    | ·                                | ·                                |
+//! | Bound           | ·                                | ·                                |
+//! | LinkUp          | start, link, serves, busy, watch | start, link, serves, busy, watch |
+//! | LinkUp, second  | link                             | link                             |
+//! | LinkUp, own     | close                            | close                            |
+//! | DialFailed      | ·                                | ·                                |
+//! | Judge, member   | serves, busy, watch, unknown     | serves, busy, watch, admit       |
+//! | Judge, other    | serves, busy, watch, unknown     | serves, busy, watch, deny        |
+//! | Active          | serves, busy, watch              | serves, busy, watch              |
+//! | Ended           | watch                            | watch                            |
+//! | Introduced      | introduce                        | introduce                        |
+//! | Introduced, bad | ·                                | ·                                |
+//! | Revoked         | write                            | write                            |
+//! | Revoked, bad    | ·                                | ·                                |
+//! | Models          | serves                           | serves                           |
+//! | Load            | busy                             | busy                             |
+//! | Admin           | refused                          | refused                          |
+//! | Store down      | load, watch                      | watch                            |
+//! | Transport down  | attach, watch                    | attach, watch                    |
+//! | Worker down     | ask, watch                       | ask, watch                       |
+//! | Observer down   | watch                            | watch                            |
+//! | Session fails   | link, serves, busy, watch        | link, serves, busy, watch        |
+//! | Session spent   | stop, close                      | stop, close                      |
+//! | Session ends    | ·                                | ·                                |
+//! | Stream down     | ·                                | ·                                |
+//! | Cut Returned    | stop, close                      | stop, close                      |
+//! | Link Returned   | close                            | close                            |
+//! | Deadline        | load                             | write                            |
+//!
+//! # Invariants
+//! Nobody is admitted before the revocations are known, nor by a credential that does not verify,
+//! is over, or was revoked. At most 8 dials and `HANDSHAKES_MAX` handshakes at once, a quarter of
+//! the latter kept for peers that are known. No packet goes to an address that neither a human nor
+//! a member named. An own record is signed anew only when its content changed, with a stamp above
+//! every durable one. What others present for a member never replaces what it presented itself.
+//!
+//! # Failure
+//! None of its own. What does not verify is skipped and counted. A write that fails is tried again
+//! each 5 s, but for a human's, who is told; a revocation holds whether it could be written or not.
+//! A session that spent its restarts is stopped and its links are closed; a session that a `Cut`
+//! cannot reach is killed. Another member's word that this node was revoked or has expired stops
+//! dials of that member alone, unless it can be verified or is the owner's.
+//!
+//! # After restart
+//! Reloads tickets, revocations, members and its last stamp from the store. Workers and transport
+//! answer its greeting. Sessions live on, their admissions hold: each presents its peer's
+//! credential again, says again that it is active, and names its peer's record; those that are new
+//! wait until all is loaded. Links that came up in between are closed by their own handshakes'
+//! deadline and dialled again.
 
 mod advert;
 mod dial;

@@ -173,7 +173,12 @@ impl Table {
                 self.dirty.insert(peer);
             }
         } else if self.members.len() < MEMBERS_MAX {
-            let member = Member { credential, judged, record, addrs: said.addrs };
+            let member = Member {
+                credential,
+                judged,
+                record,
+                addrs: said.addrs,
+            };
             self.members.insert(peer, member);
         }
     }

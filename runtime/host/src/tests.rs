@@ -255,7 +255,7 @@ async fn an_actor_that_spends_its_restarts_is_parked_and_says_so() {
     let bench = Bench::start(&[Address::Store, Address::Control], fragile()).await;
     bench.started(Address::Control);
     let port = bench.port(Address::Control);
-    for _ in 0..6 {
+    for _ in 0..5 {
         bench.started(Address::Store);
         port.tell(numbered(666));
     }

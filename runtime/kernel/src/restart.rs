@@ -37,7 +37,7 @@ pub enum Decision {
 #[must_use]
 pub fn decide(now: Mono, restart: Restart, exit: &Exit, history: &mut History) -> Decision {
     let again = match restart {
-        Restart::Permanent => *exit != Exit::Stopped,
+        Restart::Permanent => true,
         Restart::Transient => exit.is_abnormal(),
         Restart::Temporary => false,
     };

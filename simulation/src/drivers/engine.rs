@@ -44,6 +44,7 @@ impl Engine {
     pub(crate) fn command(&mut self, command: Command, out: &mut DriverOut) {
         match command {
             Command::Attach => {
+                self.jobs.clear();
                 let models = List::truncated([scripted::advert()]);
                 self.event(Event::Ready { models }, out);
             }

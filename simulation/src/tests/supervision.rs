@@ -57,7 +57,7 @@ killed! {
 #[test]
 fn an_actor_that_keeps_dying_is_parked_and_tried_again() {
     let mut mesh = met(Mesh::seed(7).nodes(2).engines(&[0]));
-    for _ in 0..6 {
+    for _ in 0..5 {
         mesh.run_until(secs(5), |mesh| mesh.addresses(0).contains(&Address::Router));
         mesh.run_until(secs(5), |_| false);
         mesh.kill_actor(0, Address::Router);

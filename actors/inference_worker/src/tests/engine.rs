@@ -28,7 +28,11 @@ fn a_worker_attaches_its_engine_first() {
 fn an_engine_that_fails_costs_every_job_and_is_asked_again() {
     let mut bench = with_jobs();
     check(bench.engine(failed()), &["failed s1", "failed s2"]);
-    assert!(bench.effects.contains(&Effect::Unwatch(stream(2).address())));
+    assert!(
+        bench
+            .effects
+            .contains(&Effect::Unwatch(stream(2).address()))
+    );
     check(bench.job(id('c', 1, 1), stream(3)), &["failed s3"]);
     check(bench.wait(1_000), &["attach"]);
     bench.engine(ready());

@@ -99,7 +99,11 @@ impl Front {
 
     /// A listener for one life of the driver.
     pub(crate) fn listener(&self, side: Side) -> Result<TcpListener, String> {
-        let listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let listeners = self
+            .0
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some([api, console]) = &*listeners else {
             return Err("the ports are closed, because the node stopped".to_owned());
         };
@@ -107,12 +111,18 @@ impl Front {
             Side::Api => api,
             Side::Console => console,
         };
-        listener.try_clone().map_err(|error| format!("a listener cannot be shared: {error}"))
+        listener
+            .try_clone()
+            .map_err(|error| format!("a listener cannot be shared: {error}"))
     }
 
     /// Gives the ports back: the driver stopped for good.
     pub(crate) fn close(&self) {
-        *self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self
+            .0
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// An id that no request of this boot had.

@@ -1,7 +1,7 @@
 //! Control streams: what sessions say to each other.
 
 use crate::frames::{Ended, FrameReader};
-use crate::links::Session;
+use crate::links::{DRAIN_WAIT, Session};
 use crate::outgoing::{Outgoing, Unwritten};
 use crate::shared::{Shared, code};
 use bytes::Bytes;
@@ -23,6 +23,13 @@ pub(crate) struct End {
     pub(crate) network: NetworkId,
     pub(crate) peer: NodeId,
     pub(crate) serial: u64,
+}
+
+/// A session's end of a link that waits for what was sent.
+struct Closing {
+    end: End,
+    control: Option<Arc<Outgoing>>,
+    last_words: watch::Sender<()>,
 }
 
 impl Shared {
@@ -127,10 +134,9 @@ impl Shared {
     /// The session is over: what it sent is flushed, then its streams and, with the last session,
     /// the link are closed.
     pub(crate) fn close(self: &Arc<Self>, link: LinkId, network: NetworkId, why: &str) {
-        let closing = self.begin_close(link, network);
-        if let Some((end, control)) = closing {
+        if let Some(closing) = self.begin_close(link, network) {
             let (shared, why) = (Arc::clone(self), why.to_owned());
-            self.spawn(async move { shared.finish_close(end, control, &why).await });
+            self.spawn(async move { shared.finish_close(closing, &why).await });
         }
     }
 
@@ -152,8 +158,8 @@ impl Shared {
             .filter_map(|(l, n)| self.begin_close(l, n))
             .collect();
         // All were asked to finish above, so that waiting for one is waiting for all.
-        for (end, control) in begun {
-            self.finish_close(end, control, why).await;
+        for closing in begun {
+            self.finish_close(closing, why).await;
         }
     }
 
@@ -172,11 +178,7 @@ impl Shared {
         }
     }
 
-    fn begin_close(
-        &self,
-        link: LinkId,
-        network: NetworkId,
-    ) -> Option<(End, Option<Arc<Outgoing>>)> {
+    fn begin_close(&self, link: LinkId, network: NetworkId) -> Option<Closing> {
         let mut links = self.links();
         let (peer, _, _, session) = links.session(link, network)?;
         session.closing = true;
@@ -184,22 +186,28 @@ impl Shared {
         if let Some(control) = &control {
             control.finish();
         }
-        Some((
-            End {
-                link,
-                network,
-                peer,
-                serial: session.serial,
-            },
+        let end = End {
+            link,
+            network,
+            peer,
+            serial: session.serial,
+        };
+        Some(Closing {
+            end,
             control,
-        ))
+            last_words: session.last_words.clone(),
+        })
     }
 
-    async fn finish_close(&self, end: End, control: Option<Arc<Outgoing>>, why: &str) {
-        if let Some(control) = control {
-            let _ = timeout(FLUSH_WAIT, control.flushed()).await;
-        }
-        self.lose(end, LinkLoss::ClosedHere, why);
+    async fn finish_close(&self, closing: Closing, why: &str) {
+        let flushed = async {
+            if let Some(control) = &closing.control {
+                control.flushed().await;
+            }
+            closing.last_words.closed().await;
+        };
+        let _ = timeout(FLUSH_WAIT, flushed).await;
+        self.lose(closing.end, LinkLoss::ClosedHere, why);
     }
 
     fn lose(&self, end: End, why: LinkLoss, farewell: &str) {
@@ -250,6 +258,8 @@ impl Shared {
                     shared.lose(end, LinkLoss::TimedOut, "the peer takes nothing");
                 }
                 Err(Unwritten::Stopped) => {
+                    // Whoever reads the other half knows better why, and tells it in order.
+                    let _ = timeout(DRAIN_WAIT, alive.changed()).await;
                     shared.lose(end, LinkLoss::Reset, "the control stream was stopped");
                 }
             }
@@ -261,6 +271,7 @@ impl Shared {
     fn read_control(self: &Arc<Self>, recv: RecvStream, session: &Session, end: End) {
         let spoke = session.spoke.subscribe();
         let mut alive = session.alive.subscribe();
+        let reading = session.reading.subscribe();
         let shared = Arc::clone(self);
         self.spawn(async move {
             let mut reader = FrameReader::new(recv);
@@ -271,6 +282,7 @@ impl Shared {
             };
             if let Some(why) = why {
                 shared.control_ended(why, end);
+                drop(reading);
                 // The stream stays open, unread, until the session has said why it ends.
                 let _ = alive.changed().await;
             }

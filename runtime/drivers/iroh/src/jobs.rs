@@ -2,6 +2,7 @@
 
 use crate::control::{open_now, reset};
 use crate::frames::FrameReader;
+use crate::links::DRAIN_WAIT;
 use crate::outgoing::{Unwritten, write_out};
 use crate::shared::{Shared, code};
 use bytes::Bytes;
@@ -146,7 +147,7 @@ impl Ask {
         let end = tokio::select! {
             biased;
             _ = cancelled.wait_for(|cancelled| *cancelled) => AskEnd::Cancelled,
-            _ = alive.changed() => AskEnd::Lost,
+            () = over(&mut alive) => AskEnd::Lost,
             end = exchange(bytes, &mut send, &mut reader, &deliver) => end,
         };
         match end {
@@ -159,6 +160,12 @@ impl Ask {
             }
         }
     }
+}
+
+/// Comes back when the session's end of the link is over, and what came before it was read.
+async fn over(alive: &mut watch::Receiver<()>) {
+    let _ = alive.changed().await;
+    sleep(DRAIN_WAIT).await;
 }
 
 /// Gives replies to the request that waits for them.

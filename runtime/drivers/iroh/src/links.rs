@@ -9,7 +9,9 @@ use messages::wire::latest::network_tag;
 use messages::{LinkId, Mono, NetworkId, NodeId, StreamId, roster};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// Links at once: a few hundred KiB each at rest.
 pub(crate) const LINKS_MAX: usize = 1024;
@@ -24,6 +26,8 @@ pub(crate) const EARLY_STREAMS_MAX: u32 = 8;
 pub(crate) const STRANGER_STREAMS: u32 = 4;
 /// Streams of sessions, above those of jobs: two per session where both sides opened one.
 const SESSION_STREAMS: u32 = 16;
+/// What arrived is read within this time of a connection's end.
+pub(crate) const DRAIN_WAIT: Duration = Duration::from_millis(500);
 
 /// The links of one life of the transport.
 pub(crate) struct Links {
@@ -70,6 +74,10 @@ pub(crate) struct Session {
     pub(crate) spoke: watch::Sender<bool>,
     /// Closes with the session's end of the link.
     pub(crate) alive: watch::Sender<()>,
+    /// Listened to by whoever reads a control stream: frames may still be there to be told of.
+    pub(crate) reading: watch::Sender<()>,
+    /// Listened to by streams whose last reply is on its way.
+    pub(crate) last_words: watch::Sender<()>,
     /// The path that it was told last.
     pub(crate) told: Option<PathInfo>,
     /// Whether its last frames are being flushed.
@@ -296,9 +304,25 @@ impl Shared {
         }
     }
 
-    /// The connection is gone: all of its sessions are told.
-    pub(crate) fn link_lost(&self, link: LinkId, error: &ConnectionError) {
+    /// The connection is gone: all of its sessions are told, after what the peer said before it
+    /// went.
+    pub(crate) async fn link_lost(&self, link: LinkId, error: &ConnectionError) {
         let why = loss_of(error);
+        let mut reading = Vec::new();
+        if let Some(found) = self.links().links.get(&link) {
+            reading.extend(
+                found
+                    .sessions
+                    .values()
+                    .map(|session| session.reading.clone()),
+            );
+        }
+        let drained = async {
+            for readers in &reading {
+                readers.closed().await;
+            }
+        };
+        let _ = timeout(DRAIN_WAIT, drained).await;
         let mut links = self.links();
         let Some(taken) = links.take_link(link) else {
             return;
@@ -333,6 +357,8 @@ impl Session {
             spare: None,
             spoke: watch::Sender::new(false),
             alive: watch::Sender::new(()),
+            reading: watch::Sender::new(()),
+            last_words: watch::Sender::new(()),
             told: None,
             closing: false,
         }

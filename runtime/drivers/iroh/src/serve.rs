@@ -33,7 +33,7 @@ impl Shared {
                 Err(error) => break error,
             }
         };
-        self.link_lost(link, &error);
+        self.link_lost(link, &error).await;
     }
 
     fn may_open(&self, link: LinkId) -> bool {
@@ -92,7 +92,7 @@ impl Shared {
         mut send: SendStream,
         mut recv: RecvStream,
     ) {
-        let Some((peer, stream, alive)) = self.member(link, network) else {
+        let Some((peer, stream, alive, last_words)) = self.member(link, network) else {
             self.counts().jobs.add();
             return reset(&mut send, &mut recv, code::STRANGER);
         };
@@ -104,7 +104,7 @@ impl Shared {
                 return reset(&mut send, reader.recv_mut(), code::BAD);
             }
         };
-        let inbox = Arc::new(ReplyInbox::new(job.id.attempt));
+        let inbox = Arc::new(ReplyInbox::new(job.id.attempt, last_words));
         let leaf = self
             .port
             .leaf(Address::Stream(stream), Arc::clone(&inbox) as Arc<dyn Leaf>);
@@ -126,13 +126,13 @@ impl Shared {
         &self,
         link: LinkId,
         network: NetworkId,
-    ) -> Option<(NodeId, StreamId, watch::Receiver<()>)> {
+    ) -> Option<(NodeId, StreamId, watch::Receiver<()>, watch::Sender<()>)> {
         let mut links = self.links();
         let (peer, _, _, session) = links.session(link, network)?;
-        let alive = session.alive.subscribe();
+        let (alive, last_words) = (session.alive.subscribe(), session.last_words.clone());
         links
             .admits(network, peer)
-            .then(|| (peer, links.mint_stream(), alive))
+            .then(|| (peer, links.mint_stream(), alive, last_words))
     }
 }
 

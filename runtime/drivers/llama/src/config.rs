@@ -1,7 +1,7 @@
 //! What an engine is started with.
 
 use crate::models::ModelFile;
-use messages::DeviceId;
+use messages::{DeviceId, Micros};
 
 /// What an engine is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub struct LlamaConfig {
     pub exact: bool,
     /// Layers that are put on a GPU, where one was built in.
     pub gpu_layers: u32,
+    /// How long the child may owe an answer without a sign. It gives one every 100 ms while it
+    /// computes on processors; on a GPU, with every chunk and step.
+    pub silence_max: Micros,
     /// Variables for the child besides the allowlist, such as `CUDA_VISIBLE_DEVICES`.
     pub environment: Vec<(String, String)>,
 }
@@ -51,6 +54,7 @@ impl LlamaConfig {
             chunk: 128,
             exact: true,
             gpu_layers: 0,
+            silence_max: SILENCE_MAX,
             environment: Vec::new(),
         }
     }
@@ -88,3 +92,5 @@ const CHUNK_MAX: u32 = 512;
 const CONTEXT_MIN: u32 = 16;
 /// As many as a request may have.
 const CONTEXT_MAX: u32 = 131_072;
+/// Shorter than the worker's own 30 s, so that it learns the reason.
+const SILENCE_MAX: Micros = Micros::from_secs(20);

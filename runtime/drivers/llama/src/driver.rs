@@ -5,7 +5,6 @@ mod session;
 mod state;
 
 use crate::config::LlamaConfig;
-use crate::models::ModelFile;
 use crate::protocol::ToChild;
 use host::{Driver, Port};
 use kernel::{Failure, Signal, Turn};
@@ -71,20 +70,25 @@ impl LlamaEngine {
 
     /// Why no child can ever be started with this configuration.
     fn complaint(&self) -> Option<String> {
-        #[cfg(not(feature = "llama"))]
-        return Some(crate::NOT_BUILT.to_owned());
-        #[cfg(feature = "llama")]
-        self.config.complaint().map(str::to_owned).or_else(|| {
+        if !cfg!(feature = "llama") {
+            return Some(NOT_BUILT.to_owned());
+        }
+        let changed = || {
             self.config
                 .models
                 .iter()
-                .find_map(|m| ModelFile::unchanged(m).err())
-        })
+                .find_map(|model| model.unchanged().err())
+        };
+        self.config.complaint().map(str::to_owned).or_else(changed)
     }
 
     fn on_command(&mut self, command: Command) {
         match (self.shared.phase(), command) {
-            (_, Command::Attach) => self.shared.attach(),
+            (_, Command::Attach) => {
+                for job in self.shared.attach() {
+                    self.forward(Command::End(job));
+                }
+            }
             (Phase::Ready, command) => self.forward(command),
             (Phase::Starting | Phase::Refused, Command::Begin(job)) => {
                 let why = Refusal::EngineFailed(Label::truncated("the engine is not ready"));
@@ -143,3 +147,5 @@ impl Driver for LlamaEngine {
 
 /// Commands that wait while the child's buffer is full: each job has one or two at a time.
 const COMMANDS_MAX: usize = 1_024;
+/// Why a build without the feature serves nothing.
+const NOT_BUILT: &str = "built without llama.cpp";

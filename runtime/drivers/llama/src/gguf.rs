@@ -12,7 +12,8 @@ pub(crate) mod forge;
 #[cfg(test)]
 mod tests;
 
-use kinds::{Kind, block_of};
+use kinds::Kind;
+pub(crate) use kinds::block_of;
 use source::Source;
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -12,7 +12,7 @@
 //! | `sampling` | which token stands at a position, a pure function |
 //! | `protocol` | the frames between parent and child |
 //! | `driver`, `process` | the parent: one child, its pipe, its log, its end |
-//! | `child` | the child: sandbox, prompts, decoding; the only place of unsafe code |
+//! | `child` | the child: sandbox, prompts, decoding; unsafe code in its `llama.rs` only |
 //!
 //! Without the feature `llama` nothing of llama.cpp is built, and the driver reports so.
 
@@ -41,7 +41,3 @@ pub const ENGINE_MARKER: &str = "--mesh-engine-child";
 pub fn engine_main() -> std::process::ExitCode {
     std::process::ExitCode::FAILURE
 }
-
-/// Why a build without the feature serves nothing.
-#[cfg(not(feature = "llama"))]
-const NOT_BUILT: &str = "built without llama.cpp";

@@ -109,7 +109,7 @@ pub(crate) enum FrameError {
 /// Bytes of the length before each frame.
 pub(crate) const LENGTH_BYTES: usize = 4;
 /// A job with the longest prompt (960 KiB) and the longest resume log (131,072 ids of up to five
-/// bytes), or the templates of all models, with room for the rest.
+/// bytes), or the templates of many models, with room for the rest.
 pub(crate) const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Linux's own limit of a path.
 pub(crate) const PATH_BYTES_MAX: usize = 4_096;

@@ -71,9 +71,11 @@ impl ScriptedEngine {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Attach => self.tell(Event::Ready {
-                models: List::truncated([advert()]),
-            }),
+            Command::Attach => {
+                self.jobs.clear();
+                let models = List::truncated([advert()]);
+                self.tell(Event::Ready { models });
+            }
             Command::Begin(job) => {
                 let event = self.begin(&job);
                 self.tell(event);

@@ -239,6 +239,23 @@ async fn what_cannot_be_done_is_rejected_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_attaches_anew_finds_the_slots_of_its_earlier_life_free() {
+    let mut world = World::start(1, 1).await;
+    let (one, two) = (job(1, 0), job(2, 0));
+    world.ask(begin(&one)).await;
+    // The step would be answered in a second, to nobody.
+    world
+        .hive
+        .tell(Letter::Engine(DEVICE, Command::Step(vec![one.id])));
+    assert!(matches!(
+        world.ask(Command::Attach).await,
+        Event::Ready { .. }
+    ));
+    assert!(matches!(world.ask(begin(&two)).await, Event::Began { .. }));
+    assert!(matches!(world.step(two.id).await, Drawn::Token(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_come_at_their_rate_without_drift() {
     const RATE: u32 = 200;
     let mut world = World::start(RATE, 2).await;

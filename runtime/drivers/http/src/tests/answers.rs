@@ -1,6 +1,5 @@
 //! Answers that are sent whole, the model list, and the headers of all.
 
-use super::probes::Seen;
 use super::{Stage, script};
 use crate::config::ApiKey;
 use messages::{Job, Prompt, Role, Sampling};
@@ -8,10 +7,7 @@ use serde_json::{Value, json};
 
 async fn job_of(stage: &mut Stage, path: &str, body: &Value) -> Job {
     assert_eq!(stage.post(path, body).await.status(), 200);
-    match stage.until(|seen| matches!(seen, Seen::Job(_))).await {
-        Seen::Job(job) => *job,
-        other => panic!("{other:?} is no job"),
-    }
+    stage.next_job().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,10 +154,7 @@ async fn two_keys_are_two_tenants() {
             .request("POST", path, &headers, body.as_bytes())
             .await;
         assert_eq!(response.status(), 200);
-        match stage.until(|seen| matches!(seen, Seen::Job(_))).await {
-            Seen::Job(job) => tenants.push(job.tenant),
-            other => panic!("{other:?} is no job"),
-        }
+        tenants.push(stage.next_job().await.tenant);
     }
     assert!(tenants[0] != tenants[1] && tenants[1] != tenants[2] && tenants[0] != tenants[2]);
 }

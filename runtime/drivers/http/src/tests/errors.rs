@@ -26,91 +26,60 @@ fn check(response: &Response, status: u16, kind: &str, code: &str, param: Option
 
 const INVALID: &str = "invalid_request_error";
 
+/// Status, code, parameter, and the two headers that say when to try again.
+type Row = (
+    u16,
+    &'static str,
+    Option<&'static str>,
+    Option<(&'static str, &'static str)>,
+);
+
+fn row(why: &Failure) -> Row {
+    match why {
+        Failure::UnknownModel => (404, "model_not_found", Some("model"), None),
+        Failure::ContextExceeded { .. } => (400, "context_length_exceeded", Some("messages"), None),
+        Failure::Busy {
+            retry_after_ms: 1_001,
+        } => (503, "service_unavailable", None, Some(("2", "1001"))),
+        Failure::Busy { .. } => (503, "service_unavailable", None, Some(("120", "120000"))),
+        Failure::Unsupported(_) => (400, "unsupported_parameter", None, None),
+        Failure::HoldersLost { attempts: 0 } => {
+            (503, "service_unavailable", None, Some(("1", "1000")))
+        }
+        Failure::HoldersLost { .. } => (502, "peer_failed", None, None),
+        Failure::DeadlineExceeded => (504, "timeout", None, None),
+        Failure::Internal => (500, "internal_error", None, None),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_failure_of_a_request_has_its_status_streamed_or_not() {
     let mut stage = Stage::new().await;
-    let table = [
-        (
-            Failure::UnknownModel,
-            404,
-            INVALID,
-            "model_not_found",
-            Some("model"),
-            None,
-        ),
-        (
-            Failure::ContextExceeded {
-                context: 10,
-                prompt: 20,
-            },
-            400,
-            INVALID,
-            "context_length_exceeded",
-            Some("messages"),
-            None,
-        ),
-        (
-            Failure::Busy {
-                retry_after_ms: 1_001,
-            },
-            503,
-            "server_error",
-            "service_unavailable",
-            None,
-            Some(("2", "1001")),
-        ),
-        (
-            Failure::Busy {
-                retry_after_ms: 999_999,
-            },
-            503,
-            "server_error",
-            "service_unavailable",
-            None,
-            Some(("120", "120000")),
-        ),
-        (
-            Failure::Unsupported(Label::truncated("no such thing here")),
-            400,
-            INVALID,
-            "unsupported_parameter",
-            None,
-            None,
-        ),
-        (
-            Failure::HoldersLost { attempts: 3 },
-            502,
-            "server_error",
-            "peer_failed",
-            None,
-            None,
-        ),
-        (
-            Failure::HoldersLost { attempts: 0 },
-            503,
-            "server_error",
-            "service_unavailable",
-            None,
-            Some(("1", "1000")),
-        ),
-        (
-            Failure::DeadlineExceeded,
-            504,
-            "server_error",
-            "timeout",
-            None,
-            None,
-        ),
-        (
-            Failure::Internal,
-            500,
-            "server_error",
-            "internal_error",
-            None,
-            None,
-        ),
+    let failures = [
+        Failure::UnknownModel,
+        Failure::ContextExceeded {
+            context: 10,
+            prompt: 20,
+        },
+        Failure::Busy {
+            retry_after_ms: 1_001,
+        },
+        Failure::Busy {
+            retry_after_ms: 999_999,
+        },
+        Failure::Unsupported(Label::truncated("no such thing here")),
+        Failure::HoldersLost { attempts: 3 },
+        Failure::HoldersLost { attempts: 0 },
+        Failure::DeadlineExceeded,
+        Failure::Internal,
     ];
-    for (why, status, kind, code, param, retry) in table {
+    for why in failures {
+        let (status, code, param, retry) = row(&why);
+        let kind = if status < 500 {
+            INVALID
+        } else {
+            "server_error"
+        };
         for body in [script("silent"), streamed("silent")] {
             let mut client = stage.client().await;
             let body = body.to_string();

@@ -220,7 +220,7 @@ async fn ten_thousand_malformed_bodies_are_ten_thousand_answers() {
         for _ in 0..=chance.below(4) {
             mutate(&mut body, &mut chance);
         }
-        let path = if round % 2 == 0 {
+        let path = if round.is_multiple_of(2) {
             PATH
         } else {
             "/v1/completions"
@@ -281,7 +281,7 @@ fn seed_body(round: u32) -> Vec<u8> {
             { "role": "system", "content": [{ "type": "text", "text": "be\u{e4} \"quick\"" }] },
             { "role": "user", "content": "say a|b" },
         ],
-        "prompt": "say a|b", "stream": round % 3 == 0, "temperature": 0.5, "top_p": 0.9,
+        "prompt": "say a|b", "stream": round.is_multiple_of(3), "temperature": 0.5, "top_p": 0.9,
         "seed": 5, "max_tokens": 4, "stop": ["x"], "n": 1, "logit_bias": {}, "tools": [],
         "response_format": { "type": "text" },
     });

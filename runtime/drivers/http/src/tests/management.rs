@@ -155,9 +155,9 @@ async fn a_wide_console_wants_the_key_and_takes_any_literal_address() {
     );
 }
 
-#[test]
-fn the_status_has_a_stable_schema() {
-    let network = NetworkId([3; 32]);
+const NETWORK: NetworkId = NetworkId([3; 32]);
+
+fn snapshot() -> Snapshot {
     let network_fact = NetworkFact {
         label: Label::truncated("home"),
         owner: ME,
@@ -193,11 +193,11 @@ fn the_status_has_a_stable_schema() {
     let failed = ChildState::Failed {
         why: Label::truncated("disk"),
     };
-    let snapshot = Snapshot {
+    Snapshot {
         uptime: Mono(61_000_999),
         facts: vec![
-            (FactKey::Network(network), Fact::Network(network_fact)),
-            (FactKey::Peer(network, ME), Fact::Peer(peer_fact)),
+            (FactKey::Network(NETWORK), Fact::Network(network_fact)),
+            (FactKey::Peer(NETWORK, ME), Fact::Peer(peer_fact)),
             (FactKey::Device(DeviceId(1)), Fact::Device(device_fact)),
             (
                 FactKey::Models,
@@ -209,16 +209,20 @@ fn the_status_has_a_stable_schema() {
             (Address::Store, failed),
         ],
         ..Snapshot::default()
-    };
+    }
+}
+
+#[test]
+fn the_status_has_a_stable_schema() {
     let expected = json!({
         "node": ME.to_string(), "boot": 7, "version": "1.2.3", "uptime_ms": 61_000,
         "ready": false,
         "networks": [{
-            "id": network.to_string(), "label": "home", "owner": ME.to_string(),
+            "id": NETWORK.to_string(), "label": "home", "owner": ME.to_string(),
             "members": 3, "active": 2, "addrs": ["10.0.0.1:5"], "refused": null,
         }],
         "peers": [{
-            "node": ME.to_string(), "network": network.to_string(), "phase": "active",
+            "node": ME.to_string(), "network": NETWORK.to_string(), "phase": "active",
             "fresh": true, "path": "direct", "addr": null, "rtt_us": 1_500,
             "models": ["builtin"], "streams": 4, "dropped": 0,
         }],
@@ -234,5 +238,5 @@ fn the_status_has_a_stable_schema() {
             { "address": "store", "state": "failed", "starts": null, "why": "disk" },
         ],
     });
-    assert_eq!(status_json(ME, 7, "1.2.3", &snapshot), expected);
+    assert_eq!(status_json(ME, 7, "1.2.3", &snapshot()), expected);
 }

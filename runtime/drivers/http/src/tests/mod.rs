@@ -10,12 +10,13 @@ mod management;
 mod probes;
 mod speed;
 mod streams;
+mod whole;
 
 use crate::{Addresses, Front, HttpConfig, HttpGateway, HttpLimits, Readiness};
 use client::{Client, Response};
 use host::{Driver, DriverFactory, Hive, HiveConfig, Port};
 use kernel::{Child, Restart, Signer};
-use messages::{Address, Branch, DeviceId, Letter, NodeId, RequestId, Seed, Signature};
+use messages::{Address, Branch, DeviceId, Job, Letter, NodeId, RequestId, Seed, Signature};
 use probes::{ProbeObserver, ProbeRouter, ProbeWorker, Seen};
 use serde_json::Value;
 use std::sync::Arc;
@@ -99,12 +100,15 @@ impl Stage {
         timeout(PATIENCE, found).await.expect("it is seen in time")
     }
 
-    /// The request whose job reaches the worker next.
+    /// The job that reaches the worker next.
+    async fn next_job(&mut self) -> Job {
+        let seen = self.until(|seen| matches!(seen, Seen::Job(_))).await;
+        seen.into_job().expect("a job")
+    }
+
+    /// The request whose job that is.
     async fn job(&mut self) -> RequestId {
-        match self.until(|seen| matches!(seen, Seen::Job(_))).await {
-            Seen::Job(job) => job.id.request,
-            other => panic!("{other:?} is no job"),
-        }
+        self.next_job().await.id.request
     }
 
     async fn client(&self) -> Client {
@@ -181,12 +185,14 @@ struct Probes {
 impl DriverFactory for Probes {
     fn build(&self, child: &Child, port: Port) -> Result<Box<dyn Driver>, String> {
         let seen = self.seen.clone();
-        match child.at {
-            Address::Gateway => Ok(Box::new(HttpGateway::new(self.front.clone(), port)?)),
-            Address::Router => Ok(Box::new(ProbeRouter::new(port, seen))),
-            Address::Worker(_) => Ok(Box::new(ProbeWorker::new(port, seen))),
-            Address::Observer => Ok(Box::new(ProbeObserver::new(port))),
-            other => Err(format!("there is no probe for {other}")),
+        if child.at == Address::Gateway {
+            Ok(Box::new(HttpGateway::new(self.front.clone(), port)?))
+        } else if child.at == Address::Router {
+            Ok(Box::new(ProbeRouter::new(port, seen)))
+        } else if child.at == Address::Observer {
+            Ok(Box::new(ProbeObserver::new(port)))
+        } else {
+            Ok(Box::new(ProbeWorker::new(port, seen)))
         }
     }
 }

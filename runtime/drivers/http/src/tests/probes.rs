@@ -28,6 +28,15 @@ pub(super) enum Seen {
     Flow(Flow),
 }
 
+impl Seen {
+    pub(super) fn into_job(self) -> Option<Job> {
+        match self {
+            Self::Job(job) => Some(*job),
+            Self::ModelsTold | Self::Cancelled | Self::Flow(_) => None,
+        }
+    }
+}
+
 pub(super) fn advert(name: &str) -> ModelAdvert {
     ModelAdvert {
         model: ModelId([name.len() as u8; 32]),
@@ -40,7 +49,7 @@ pub(super) fn advert(name: &str) -> ModelAdvert {
     }
 }
 
-/// Knows one holder for every model but `unknown` and `busy`.
+/// Knows one holder for every model but `unknown`.
 pub(super) struct ProbeRouter {
     port: Port,
     seen: UnboundedSender<Seen>,
@@ -54,33 +63,24 @@ impl ProbeRouter {
 
 impl Driver for ProbeRouter {
     fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
-        match turn {
-            Turn::Signal(Signal::Started(_)) => {
-                let models = [advert("builtin"), advert("scripted"), advert("org/quant")];
-                let models = gateway::Command::Models(List::truncated(models));
-                self.port.tell(Letter::Gateway(models));
-                let _ = self.seen.send(Seen::ModelsTold);
-            }
-            Turn::Letter(Letter::Router(RouterInput::Route(query))) => {
-                let choice = match &*query.model {
-                    "unknown" => Err(NoRoute::UnknownModel),
-                    "busy" => Err(NoRoute::Busy {
-                        retry_after_ms: 1_500,
-                    }),
-                    _ if !query.exclude.is_empty() => Err(NoRoute::NoneLeft),
-                    name => Ok(Box::new(Choice {
-                        via: Via::Local(ME, DeviceId(0)),
-                        advert: advert(name),
-                        why: Label::truncated("the only one"),
-                    })),
-                };
-                let routed = ProxyInput::Routed {
-                    attempt: query.attempt,
-                    choice,
-                };
-                self.port.tell(Letter::Proxy(query.request, routed));
-            }
-            _ => {}
+        if let Turn::Signal(Signal::Started(_)) = turn {
+            let models = [advert("builtin"), advert("scripted"), advert("org/quant")];
+            let models = gateway::Command::Models(List::truncated(models));
+            self.port.tell(Letter::Gateway(models));
+            let _ = self.seen.send(Seen::ModelsTold);
+        } else if let Turn::Letter(Letter::Router(RouterInput::Route(query))) = turn {
+            let choice = match &*query.model {
+                "unknown" => Err(NoRoute::UnknownModel),
+                _ if !query.exclude.is_empty() => Err(NoRoute::NoneLeft),
+                name => Ok(Box::new(Choice {
+                    via: Via::Local(ME, DeviceId(0)),
+                    advert: advert(name),
+                    why: Label::truncated("the only one"),
+                })),
+            };
+            let attempt = query.attempt;
+            let routed = ProxyInput::Routed { attempt, choice };
+            self.port.tell(Letter::Proxy(query.request, routed));
         }
         Ok(())
     }
@@ -191,24 +191,27 @@ impl ProbeWorker {
 
 impl Driver for ProbeWorker {
     fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
-        match turn {
-            Turn::Letter(Letter::Worker(_, WorkerInput::Job { sink, job })) => self.job(sink, job),
-            Turn::Letter(Letter::Worker(_, WorkerInput::Sink { sink, flow })) => {
+        let Turn::Letter(Letter::Worker(_, input)) = turn else {
+            return Ok(());
+        };
+        match input {
+            WorkerInput::Job { sink, job } => self.job(sink, job),
+            WorkerInput::Sink { sink, flow } => {
                 if let Some(full) = self.full.get(&sink) {
                     full.store(flow == Flow::Full, Ordering::Relaxed);
                 }
                 let _ = self.seen.send(Seen::Flow(flow));
             }
-            Turn::Letter(Letter::Worker(_, WorkerInput::Cancel { .. })) => {
+            WorkerInput::Cancel { .. } => {
                 let _ = self.seen.send(Seen::Cancelled);
             }
-            _ => {}
+            WorkerInput::Attach(_) | WorkerInput::Engine(_) | WorkerInput::Drain => {}
         }
         Ok(())
     }
 }
 
-/// Answers each question with a snapshot, but the first two.
+/// Answers each question with a snapshot of one actor.
 pub(super) struct ProbeObserver {
     port: Port,
 }
@@ -264,7 +267,7 @@ fn token(attempt: u32, first: u32, bytes: Vec<u8>) -> JobReply {
     })
 }
 
-fn text_of(prompt: &Prompt) -> String {
+pub(super) fn text_of(prompt: &Prompt) -> String {
     let text = match prompt {
         Prompt::Chat(messages) => messages
             .iter()

@@ -1,22 +1,23 @@
 //! How much the server carries, client and all on the same cores. Measured by hand:
 //! `cargo test --release -p driver-http speed -- --ignored --nocapture`.
 
-use super::{Stage, script, streamed};
+use super::client::Client;
+use super::whole::{PATH, Whole, limited};
+use super::{script, streamed};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 const CLIENTS: usize = 32;
 const SPAN: Duration = Duration::from_secs(5);
-const PATH: &str = "/v1/chat/completions";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn speed_of_whole_answers() {
-    let stage = Stage::new().await;
-    let body = script("say x").to_string();
+    let whole = Whole::new(CLIENTS as u32).await;
+    let body = limited(script("x"), 1).to_string();
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
-        let mut client = stage.client().await;
+        let mut client = Client::connect(whole.at.api).await;
         let body = body.clone();
         clients.spawn(async move {
             let over = tokio::time::Instant::now() + SPAN;
@@ -30,22 +31,17 @@ async fn speed_of_whole_answers() {
         });
     }
     let served: u64 = clients.join_all().await.into_iter().sum();
-    tracing::info!(per_second = served / SPAN.as_secs(), "whole answers");
-    assert!(
-        served / SPAN.as_secs() >= 5_000,
-        "{} requests/s",
-        served / SPAN.as_secs()
-    );
+    report(served, "whole answers", 5_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn speed_of_streams() {
-    let stage = Stage::new().await;
-    let body = streamed("count 1000").to_string();
+    let whole = Whole::new(CLIENTS as u32).await;
+    let body = limited(streamed("x"), 1_000).to_string();
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
-        let mut client = stage.client().await;
+        let mut client = Client::connect(whole.at.api).await;
         let body = body.clone();
         clients.spawn(async move {
             let over = tokio::time::Instant::now() + SPAN;
@@ -58,6 +54,11 @@ async fn speed_of_streams() {
         });
     }
     let events: usize = clients.join_all().await.into_iter().sum();
-    let per_second = events as u64 / SPAN.as_secs();
-    assert!(per_second >= 20_000, "{per_second} events/s");
+    report(events as u64, "events", 20_000);
+}
+
+fn report(count: u64, what: &str, least: u64) {
+    let per_second = count / SPAN.as_secs();
+    eprintln!("{per_second} {what} per second");
+    assert!(per_second >= least, "fewer than {least} {what} per second");
 }

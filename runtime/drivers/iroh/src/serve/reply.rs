@@ -22,6 +22,8 @@ use tokio::time::timeout;
 #[derive(Debug)]
 pub(super) struct ReplyInbox {
     attempt: u32,
+    /// Where a close of the session looks whether a last reply is on its way.
+    last_words: watch::Sender<()>,
     queue: Mutex<Queue>,
     more: Notify,
     /// Whether the worker is to send more.
@@ -37,8 +39,8 @@ struct Queue {
     replies: VecDeque<JobReply>,
     /// What waits, and what is being written.
     bytes: usize,
-    /// Whether the last reply is in it, or was.
-    last: bool,
+    /// Held once the last reply is in it, or was.
+    last: Option<watch::Receiver<()>>,
 }
 
 /// The serving end of one stream.
@@ -94,9 +96,10 @@ async fn cancelled(recv: &mut RecvStream) {
 }
 
 impl ReplyInbox {
-    pub(super) fn new(attempt: u32) -> Self {
+    pub(super) fn new(attempt: u32, last_words: watch::Sender<()>) -> Self {
         Self {
             attempt,
+            last_words,
             queue: Mutex::new(Queue::default()),
             more: Notify::new(),
             flow: watch::Sender::new(Flow::Ready),
@@ -144,7 +147,11 @@ impl ReplyInbox {
                     round.push(reply);
                 }
                 if !round.is_empty() {
-                    return (round, bytes, queue.last && queue.replies.is_empty());
+                    return (
+                        round,
+                        bytes,
+                        queue.last.is_some() && queue.replies.is_empty(),
+                    );
                 }
             }
             more.await;
@@ -193,7 +200,7 @@ impl ReplyInbox {
     async fn decided_late(&self) {
         let mut device = self.device.subscribe();
         let served = device.wait_for(Option::is_some);
-        if timeout(DECIDE_WAIT, served).await.is_ok() || self.queue().last {
+        if timeout(DECIDE_WAIT, served).await.is_ok() || self.queue().last.is_some() {
             std::future::pending::<()>().await;
         }
     }
@@ -206,14 +213,14 @@ impl ReplyInbox {
     /// Queues a reply. A last one always finds room.
     fn put(&self, reply: JobReply) -> Result<(), JobReply> {
         let mut queue = self.queue();
-        if queue.last {
+        if queue.last.is_some() {
             return Ok(());
         }
         let weight = reply.weight();
         if !reply.is_last() && queue.bytes > 0 && queue.bytes + weight > QUEUE_BYTES_MAX {
             return Err(reply);
         }
-        queue.last = reply.is_last();
+        queue.last = reply.is_last().then(|| self.last_words.subscribe());
         queue.bytes += weight;
         queue.replies.push_back(reply);
         if queue.bytes >= HIGH_WATER {
@@ -239,7 +246,7 @@ impl ReplyInbox {
 
     /// Whoever was to serve is gone; what it said last is sent all the same.
     fn lose(&self) {
-        if !self.queue().last {
+        if self.queue().last.is_none() {
             self.lost.send_replace(true);
         }
     }

@@ -1,13 +1,13 @@
 //! Job streams between two drivers.
 
-use super::world::{Event, NETWORK, Node, greet, job, pair, request};
+use super::world::{Event, NETWORK, Node, OTHER, close, greet, hello, job, pair, request};
 use kernel::{Effect, How, ReturnReason, Signal};
 use messages::inference_worker::{Input as WorkerInput, Sink};
 use messages::peer_session::Input;
 use messages::ports::stream;
 use messages::ports::transport::Command;
 use messages::request_proxy::{self, Flow};
-use messages::wire::latest::{Beacon, End, JobReply, Refused};
+use messages::wire::latest::{Beacon, ControlFrame, End, JobReply, Refused};
 use messages::{
     Address, DeviceId, EndReason, Letter, LinkId, List, Refusal, StreamId, TokenBatch, TokenId,
     TokenPiece,
@@ -219,10 +219,50 @@ async fn a_lost_transport_ends_its_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_session_ends_its_streams() {
+async fn a_closed_session_ends_its_streams_and_leaves_the_link_to_others() {
     let mut lane = Lane::open().await;
-    lane.a.command(super::world::close(lane.link_a, NETWORK));
+    for node in [&mut lane.a, &mut lane.b] {
+        node.probe(Address::Roster(OTHER)).await;
+        node.command(Command::Attach(OTHER));
+    }
+    lane.a.dial(OTHER, &lane.b);
+    let (peer_b, link_a, _) = lane.a.link_up(OTHER).await;
+    lane.a.probe(Address::Session(OTHER, peer_b)).await;
+    lane.a.send(link_a, OTHER, hello(1));
+    let (peer_a, link_b, _) = lane.b.link_up(OTHER).await;
+    lane.b.probe(Address::Session(OTHER, peer_a)).await;
+    lane.b.send(link_b, OTHER, hello(2));
+    assert_eq!(lane.b.frame().await, hello(1));
+    assert_eq!((peer_b, link_a), (lane.b.id, lane.link_a));
+    lane.a.command(close(lane.link_a, NETWORK));
     lane.lost().await;
+    lane.a.send(link_a, OTHER, ControlFrame::Ping(1));
+    let ping = |event: &Event| match event {
+        Event::Letter(Letter::Session(OTHER, _, Input::Frame { frame, .. })) => Some(frame.clone()),
+        _ => None,
+    };
+    assert_eq!(lane.b.expect("a ping", ping).await, ControlFrame::Ping(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_reply_is_flushed_when_its_node_stops() {
+    let lane = Lane::open().await;
+    lane.tell_ask(stream::Command::Read(Flow::Full));
+    for n in 0..3 {
+        lane.reply(tokens(n * 256, 256, 1_024));
+    }
+    lane.reply(end(768));
+    let Lane { mut a, b, ask, .. } = lane;
+    let read = async {
+        // Long enough for a stop that waits for nothing to be over.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        a.tell(Letter::Stream(ask, stream::Command::Read(Flow::Ready)));
+    };
+    tokio::join!(b.hive.stop(), read);
+    for n in 0..3 {
+        assert_eq!(reply(&mut a).await, tokens(n * 256, 256, 1_024));
+    }
+    assert_eq!(reply(&mut a).await, end(768));
 }
 
 #[tokio::test(flavor = "multi_thread")]

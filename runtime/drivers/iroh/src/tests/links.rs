@@ -3,8 +3,8 @@
 use super::world::{Event, NETWORK, Node, OTHER, close, connect, greet, hello, id_of, pair, raw};
 use messages::peer_session::{Input, LinkLoss};
 use messages::ports::transport::{Command, DialError, PathKind};
-use messages::wire::latest::ControlFrame;
-use messages::{Address, Letter, LinkId, List, roster};
+use messages::wire::latest::{ControlFrame, Deny};
+use messages::{Address, Label, Letter, LinkId, List, roster};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -91,35 +91,96 @@ async fn a_second_network_shares_the_link_and_both_sides_may_speak_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_before_a_close_arrives() {
     let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
-    let (link_a, link_b) = pair(&mut a, &mut b).await;
-    for n in 0..5_000 {
-        a.send(link_a, NETWORK, ControlFrame::Ping(n));
-    }
+    let (link_a, link_b) = half_greet(&mut a, &mut b).await;
+    say(&a, link_a, MUCH);
     a.command(close(link_a, NETWORK));
-    for n in 0..5_000 {
-        assert_eq!(b.frame().await, ControlFrame::Ping(n));
-    }
+    tokio::time::sleep(HASTE).await;
+    b.send(link_b, NETWORK, hello(2));
+    hear(&mut b, MUCH).await;
     assert_eq!(
         b.session("the end").await,
         down(link_b, LinkLoss::ClosedByPeer)
     );
+    let end = a.expect("the end", |event| match event {
+        Event::Letter(Letter::Session(_, _, input @ Input::LinkDown { .. })) => Some(input.clone()),
+        _ => None,
+    });
+    assert_eq!(end.await, down(link_a, LinkLoss::ClosedHere));
+    a.send(link_a, NETWORK, ControlFrame::Ping(0));
+    let answer = a.expect("an answer", |event| match event {
+        Event::Letter(Letter::Session(_, _, input @ Input::LinkDown { .. })) => Some(input.clone()),
+        _ => None,
+    });
+    assert_eq!(answer.await, down(link_a, LinkLoss::Reset));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_before_a_link_went_is_told_before_its_end() {
+    let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
+    let (link_a, link_b) = half_greet(&mut a, &mut b).await;
+    say(&a, link_a, 100);
+    a.command(close(link_a, NETWORK));
     assert_eq!(
         a.session("the end").await,
         down(link_a, LinkLoss::ClosedHere)
     );
-    a.send(link_a, NETWORK, ControlFrame::Ping(0));
-    assert_eq!(a.session("an answer").await, down(link_a, LinkLoss::Reset));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_node_tells_its_peers() {
-    let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
-    let (_, link_b) = pair(&mut a, &mut b).await;
-    a.hive.stop().await;
+    b.send(link_b, NETWORK, hello(2));
+    hear(&mut b, 100).await;
     assert_eq!(
         b.session("the end").await,
         down(link_b, LinkLoss::ClosedByPeer)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_node_says_all_that_it_had_to_say() {
+    let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
+    let (link_a, link_b) = half_greet(&mut a, &mut b).await;
+    say(&a, link_a, MUCH);
+    let speak = async {
+        tokio::time::sleep(HASTE).await;
+        b.send(link_b, NETWORK, hello(2));
+    };
+    tokio::join!(a.hive.stop(), speak);
+    hear(&mut b, MUCH).await;
+    assert_eq!(
+        b.session("the end").await,
+        down(link_b, LinkLoss::ClosedByPeer)
+    );
+}
+
+/// Two nodes of which the dialler may speak, and the other has not spoken yet: it takes no more
+/// than a stream's window holds.
+async fn half_greet(a: &mut Node, b: &mut Node) -> (LinkId, LinkId) {
+    a.dial(NETWORK, b);
+    let (_, link_a, _) = a.link_up(NETWORK).await;
+    a.probe(Address::Session(NETWORK, b.id)).await;
+    b.probe(Address::Session(NETWORK, a.id)).await;
+    a.send(link_a, NETWORK, wordy());
+    let (_, link_b, _) = b.link_up(NETWORK).await;
+    (link_a, link_b)
+}
+
+/// Long enough for a close that waits for nothing to be over.
+const HASTE: Duration = Duration::from_millis(200);
+/// More than a stream's window holds, and less than a queue.
+const MUCH: usize = 1_200;
+
+fn wordy() -> ControlFrame {
+    ControlFrame::Deny(Deny::Protocol(Label::truncated(&"so ".repeat(85))))
+}
+
+/// One wordy frame was the greeting.
+fn say(node: &Node, link: LinkId, frames: usize) {
+    for _ in 1..frames {
+        node.send(link, NETWORK, wordy());
+    }
+}
+
+async fn hear(node: &mut Node, frames: usize) {
+    for _ in 0..frames {
+        assert_eq!(node.frame().await, wordy());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -471,3 +471,25 @@ fn string(text: *const c_char) -> String {
 
 /// llama.cpp rounds each sequence's cells up to this.
 const CELLS: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::sys;
+    use crate::gguf::block_of;
+
+    #[test]
+    fn the_table_of_tensor_types_is_ggmls_own() {
+        for kind in 0..sys::GGML_TYPE_COUNT + 1 {
+            if kind == sys::GGML_TYPE_COUNT {
+                assert_eq!(block_of(kind), None);
+                continue;
+            }
+            // SAFETY: the type is below the count.
+            let elements = unsafe { sys::ggml_blck_size(kind) };
+            // SAFETY: as above.
+            let bytes = unsafe { sys::ggml_type_size(kind) };
+            let expected = (elements > 0).then(|| (elements.unsigned_abs(), bytes as u64));
+            assert_eq!(block_of(kind), expected, "type {kind}");
+        }
+    }
+}

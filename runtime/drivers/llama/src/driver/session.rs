@@ -9,7 +9,7 @@ use crate::protocol::{
     FromChild, LENGTH_BYTES, ModelSetup, Setup, ToChild, body_length, decode, encode,
 };
 use host::Port;
-use messages::{Compute, Digest, Label, List, Micros, ModelAdvert};
+use messages::{Compute, Digest, Label, List, ModelAdvert};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -172,15 +172,16 @@ impl Session {
 
     /// Notices a child that owes an answer and gives no sign.
     async fn watch(&self) -> Lost {
+        let max = self.config.silence_max;
         loop {
             tokio::time::sleep(WATCH_EVERY).await;
             let now = self.port.now().mono;
             if self
                 .shared
                 .silent_since()
-                .is_some_and(|since| now.since(since) > SILENCE)
+                .is_some_and(|since| now.since(since) > max)
             {
-                return Lost::Because(format!("the engine's process gave no sign for {SILENCE}"));
+                return Lost::Because(format!("the engine's process gave no sign for {max}"));
             }
         }
     }
@@ -258,9 +259,7 @@ const START_WAIT: Duration = Duration::from_secs(10);
 const END_WAIT: Duration = Duration::from_secs(2);
 /// The child reads all the time, whatever it computes.
 const WRITE_WAIT: Duration = Duration::from_secs(10);
-/// Shorter than the worker's own 30 s, so that it learns the reason. The child gives a sign every
-/// 100 ms while it computes or loads.
-const SILENCE: Micros = Micros::from_secs(20);
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// Long against the time that a look takes, short against any silence that matters.
+const WATCH_EVERY: Duration = Duration::from_millis(250);
 /// The pipe is closed by the child's end, and holds 64 KiB.
 const LOG_WAIT: Duration = Duration::from_millis(500);

@@ -39,9 +39,17 @@ struct State {
     /// Jobs whose beginning is not answered.
     beginning: BTreeSet<JobId>,
     /// Steps that are not answered, in the order in which they were asked for.
-    steps: VecDeque<Vec<JobId>>,
+    steps: VecDeque<Step>,
     /// The last sign of the child, or when it began to owe an answer.
     sign: Mono,
+}
+
+/// A step that the child owes.
+#[derive(Debug)]
+struct Step {
+    jobs: Vec<JobId>,
+    /// Whether the worker that asked is still there.
+    wanted: bool,
 }
 
 /// The child said what it has no right to say.
@@ -77,15 +85,20 @@ impl Shared {
         self.port.tell(Letter::Worker(self.device, input));
     }
 
-    /// The worker asks: it is answered now, or when the answer is known.
-    pub(super) fn attach(&self) {
+    /// The worker asks: it is answered now, or when the answer is known. It begins anew, so what
+    /// an earlier life of it began is to be ended, and the answers to that are nobody's.
+    pub(super) fn attach(&self) -> BTreeSet<JobId> {
         let mut state = self.state();
         let answer = state.answer.clone();
         state.attached = answer.is_none();
+        state.beginning.clear();
+        state.steps.iter_mut().for_each(|step| step.wanted = false);
+        let jobs = state.jobs.clone();
         drop(state);
         if let Some(answer) = answer {
             self.tell(answer);
         }
+        jobs
     }
 
     /// The child serves.
@@ -139,7 +152,12 @@ impl Shared {
                 state.jobs.insert(job.id);
                 state.beginning.insert(job.id);
             }
-            Command::Step(jobs) => state.steps.push_back(jobs.clone()),
+            Command::Step(jobs) => {
+                state.steps.push_back(Step {
+                    jobs: jobs.clone(),
+                    wanted: true,
+                });
+            }
             Command::End(job) => {
                 state.beginning.remove(job);
                 return state.jobs.remove(job);
@@ -161,10 +179,10 @@ impl Shared {
             Event::Stepped(stepped) => {
                 let asked = state.steps.pop_front().ok_or(OutOfTurn)?;
                 let ids = stepped.iter().map(|Stepped { job, .. }| job);
-                if !ids.eq(asked.iter()) {
+                if !ids.eq(asked.jobs.iter()) {
                     return Err(OutOfTurn);
                 }
-                true
+                asked.wanted
             }
             Event::Beacon { .. } => true,
             Event::Ready { .. } | Event::Failed { .. } => return Err(OutOfTurn),

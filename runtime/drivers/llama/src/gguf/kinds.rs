@@ -93,7 +93,7 @@ fn skip_bool<R: Read>(key: &str, source: &mut Source<R>) -> Result<(), GgufError
 
 /// Elements and bytes of a block of a tensor type, as the ggml of the pinned llama.cpp lays them
 /// out.
-pub(super) const fn block_of(kind: u32) -> Option<(u64, u64)> {
+pub(crate) const fn block_of(kind: u32) -> Option<(u64, u64)> {
     Some(match kind {
         // F32, I32.
         0 | 26 => (1, 4),

@@ -40,7 +40,10 @@ fn a_child_restarts_or_not_as_it_was_started() {
     }
     assert!(restarts(Restart::Permanent, Exit::Normal));
     assert!(!restarts(Restart::Transient, Exit::Normal));
-    assert!(!restarts(Restart::Permanent, Exit::Stopped));
+    assert!(
+        restarts(Restart::Permanent, Exit::Stopped),
+        "nobody asked it to stop"
+    );
 }
 
 fn restarts(restart: Restart, exit: Exit) -> bool {

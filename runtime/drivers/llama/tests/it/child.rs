@@ -1,0 +1,210 @@
+//! The process: what it may do, how it dies, and what becomes of the driver then.
+
+use crate::forge::{Forge, Value};
+use crate::world::{Seen, World, config, says};
+use kernel::Exit;
+use messages::ports::engine::{Command, Drawn, Event};
+use messages::{Micros, Refusal};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::sync::mpsc;
+
+/// The process whose command line holds `mark`.
+fn child(mark: &str) -> Option<u32> {
+    let me = std::process::id();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.find(|id| {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        *id != me
+            && line
+                .split(|byte| *byte == 0)
+                .any(|part| part == mark.as_bytes())
+    })
+}
+
+async fn gone(id: u32) {
+    for _ in 0..2_000 {
+        if !fs::exists(format!("/proc/{id}")).unwrap() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("the process {id} is still there");
+}
+
+fn kill(id: u32) {
+    let status = std::process::Command::new("kill")
+        .args(["-KILL", &id.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// Starts the engine as a shell script and returns why it failed.
+async fn script(script: &str) -> (String, String) {
+    let (home, config) = config("tiny", |config| {
+        let mark = config.engine_command.pop().unwrap();
+        config.engine_command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        config.engine_command.push(mark);
+        config.silence_max = Micros::from_secs(1);
+    });
+    let mut world = World::start(home, config).await;
+    world.tell(Command::Attach);
+    let event = world.event().await;
+    let Event::Failed { why } = event else {
+        panic!("not failed: {event:?}")
+    };
+    let seen = world.seen().await;
+    let Seen::Down(Exit::Failed(exit)) = seen else {
+        panic!("not down: {seen:?}")
+    };
+    world.hive.stop().await;
+    (why.to_string(), exit)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_engine_fails_its_jobs_and_comes_back_as_it_was() {
+    let (mut world, advert) = World::ready("tiny", |_| {}).await;
+    let job = world.job(advert.model, says("hello"));
+    let whole = world.answer(&job, 20).await;
+    assert!(matches!(world.begin(&job).await, Event::Began { .. }));
+    let first = child(&world.mark).unwrap();
+    kill(first);
+    let event = world.event().await;
+    assert!(
+        matches!(&event, Event::Failed { why } if why.contains("signal 9")),
+        "{event:?}"
+    );
+    assert!(matches!(world.seen().await, Seen::Down(Exit::Failed(_))));
+    assert_eq!(world.attach().await, advert);
+    assert_ne!(child(&world.mark), Some(first));
+    let lost = world.step(&[job.id]).await.remove(0);
+    assert!(matches!(lost, Drawn::Failed(Refusal::EngineFailed(_))));
+    assert_eq!(world.answer(&job, 20).await, whole);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_process_has_given_up_what_it_does_not_need_and_ends_with_the_hive() {
+    let (world, _) = World::ready("tiny", |config| {
+        config.environment = vec![("CUDA_VISIBLE_DEVICES".to_owned(), "0".to_owned())];
+    })
+    .await;
+    let id = child(&world.mark).unwrap();
+    let read = |name: &str| fs::read_to_string(format!("/proc/{id}/{name}")).unwrap();
+    let status = read("status");
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    assert!(status.contains("Seccomp:\t2"), "{status}");
+    let environment = read("environ");
+    let mut variables: Vec<&str> = environment.split_terminator('\0').collect();
+    variables.sort_unstable();
+    assert_eq!(variables, ["CUDA_VISIBLE_DEVICES=0", "GGML_NO_BACKTRACE=1"]);
+    let limits = read("limits");
+    let limit = |name: &str| -> Vec<&str> {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].split_whitespace().take(2).collect()
+    };
+    assert_eq!(limit("Max core file size"), ["0", "0"]);
+    assert_eq!(limit("Max file size"), ["0", "0"]);
+    assert_eq!(limit("Max open files"), ["256", "256"]);
+    world.hive.stop().await;
+    gone(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_frame_ends_the_process_and_the_drivers_life() {
+    let cases = [
+        ("printf '\\377\\377\\377\\377' >&0; sleep 60", "too long"),
+        (
+            "printf '\\002\\000\\000\\000\\011\\011' >&0; sleep 60",
+            "malformed",
+        ),
+        // A Stepped of no jobs, for a step that nobody asked for.
+        (
+            "printf '\\003\\000\\000\\000\\003\\004\\000' >&0; sleep 60",
+            "was not asked",
+        ),
+        // A Ready of its own making: which models are served is the parent's to say.
+        (
+            "printf '\\003\\000\\000\\000\\003\\000\\000' >&0; sleep 60",
+            "was not asked",
+        ),
+        ("sleep 60", "no sign for 1.000 s"),
+        (
+            "echo out of memory >&2; exit 3",
+            "exited with 3: out of memory",
+        ),
+    ];
+    for (text, expected) in cases {
+        let (why, exit) = script(text).await;
+        assert!(why.contains(expected), "'{text}' was answered by '{why}'");
+        assert_eq!(why, exit);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_cannot_be_started_says_why_and_stays() {
+    let (home, config) = config("tiny", |config| config.engine_command.clear());
+    let mut world = World::start(home, config).await;
+    for _ in 0..2 {
+        world.tell(Command::Attach);
+        let event = world.event().await;
+        assert!(matches!(&event, Event::Failed { why } if why.contains("engine_main")));
+    }
+    let job = world.job(messages::ModelId([0; 32]), says("hello"));
+    assert!(matches!(world.begin(&job).await, Event::Rejected { .. }));
+    assert!(matches!(world.step(&[job.id]).await[0], Drawn::Failed(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_llama_cpp_does_not_take_is_reported_by_name() {
+    let (home, mut config) = config("tiny", |_| {});
+    let mut forge = Forge::tiny(1);
+    forge.set("llama.block_count", Value::U32(7));
+    fs::write(home.0.join("models/odd.gguf"), forge.bytes()).unwrap();
+    config.models = vec![driver_llama::resolve("odd", &home.0).unwrap()];
+    let mut world = World::start(home, config).await;
+    world.tell(Command::Attach);
+    let event = world.event().await;
+    let Event::Failed { why } = event else {
+        panic!("not failed: {event:?}")
+    };
+    assert!(
+        why.contains("odd.gguf") && why.contains("does not load"),
+        "{why}"
+    );
+}
+
+#[test]
+fn the_process_dies_with_the_thread_that_started_it_though_its_pipe_stays_open() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (sender, started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let parent = std::thread::spawn(move || {
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_llama-engine"))
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .spawn()
+            .unwrap();
+        sender.send(child).unwrap();
+        let _ = released.recv();
+    });
+    let mut child = started.recv().unwrap();
+    // It waits for its first frame, and has asked for the signal before.
+    let waits = || {
+        let call = fs::read_to_string(format!("/proc/{}/syscall", child.id())).unwrap_or_default();
+        // read or recvfrom of descriptor 3, its copy of the standard input.
+        call.starts_with("0 0x3 ") || call.starts_with("45 0x3 ")
+    };
+    while !waits() {
+        std::thread::yield_now();
+    }
+    drop(release);
+    parent.join().unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(9)
+    );
+    drop(ours);
+}
