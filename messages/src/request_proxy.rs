@@ -67,6 +67,12 @@ pub enum Input {
         /// Which try.
         attempt: u32,
     },
+    /// From a session: the holder's node does not answer pings. Its engine may be well, but
+    /// nothing of it arrives.
+    Silent {
+        /// Which try.
+        attempt: u32,
+    },
     /// From the gateway: the client went away.
     ClientGone,
     /// From the gateway: the client's buffer is full, or has room again.
@@ -123,6 +129,7 @@ impl Input {
             | Self::Opened { .. }
             | Self::NotOpened { .. }
             | Self::StreamEnded { .. }
+            | Self::Silent { .. }
             | Self::ClientGone
             | Self::Client(_) => Class::Control,
         }

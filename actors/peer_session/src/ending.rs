@@ -62,7 +62,7 @@ impl PeerSession {
         }
     }
 
-    /// This side does not, or no longer, admit the peer.
+    /// This side does not admit the peer, or withdraws its admission.
     pub(crate) fn refuse(&mut self, why: Deny, out: &mut Outbox) {
         self.end(Ended::DeniedHere(why.clone()), Some(why), out);
     }

@@ -85,7 +85,7 @@
 //! Begins as new on the seed's link: it greets, and the peer answers and proves itself anew, while
 //! running job streams go on untouched. If the seed's link is gone the transport says `LinkDown`,
 //! and the session goes on over the links that the roster announces again, or ends. `Serves` and
-//! the load are resent by the roster; streams of the earlier life are no longer counted.
+//! the load are resent by the roster; streams of the earlier life are not counted.
 //!
 //! [`Hello::ANSWER`]: messages::wire::latest::Hello::ANSWER
 
@@ -333,7 +333,7 @@ impl Machine for PeerSession {
                 request,
                 attempt,
             } => {
-                self.on_opened(stream, request, attempt, out);
+                self.on_opened(now, stream, request, attempt, out);
             }
             Input::OpenFailed { request, attempt } => self.on_open_failed(request, attempt, out),
             Input::Open { request, job } => self.on_open(now, request, job, out),
@@ -397,7 +397,7 @@ impl Machine for PeerSession {
         let greet = greetings.filter_map(|link| link.talk.greeting).min();
         [
             Some(match self.active {
-                true => self.live.deadline(),
+                true => self.live.deadline(self.streams.ours() > 0),
                 false => at(self.handshake_until, "the handshake is too slow"),
             }),
             greet.map(|sent| at(sent + GREET_AGAIN, "greet again")),

@@ -17,10 +17,14 @@ pub(crate) struct Liveness {
     ping_at: Mono,
     fresh: bool,
     stale_since: Mono,
+    /// When the first ping was sent of those after which nothing was heard.
+    unheard: Option<Mono>,
+    /// Whether requests with jobs at the peer were told of its silence.
+    warned: bool,
 }
 
 impl Liveness {
-    /// The session is active from now on.
+    /// The session becomes active.
     pub(crate) const fn begin(&mut self, now: Mono) {
         self.heard = now;
         self.answered = now;
@@ -30,6 +34,13 @@ impl Liveness {
 
     pub(crate) const fn heard(&mut self, now: Mono) {
         self.heard = now;
+        self.unheard = None;
+        self.warned = false;
+    }
+
+    /// A job of this node begins at the peer: its silence is to be noticed soon.
+    pub(crate) fn hurry(&mut self, now: Mono) {
+        self.ping_at = self.ping_at.min(now);
     }
 
     pub(crate) const fn is_fresh(&self) -> bool {
@@ -56,7 +67,7 @@ impl Liveness {
         self.fresh = fresh;
     }
 
-    pub(crate) fn deadline(&self) -> Deadline {
+    pub(crate) fn deadline(&self, in_use: bool) -> Deadline {
         let ping = Deadline {
             at: self.ping_at,
             why: "ping",
@@ -71,7 +82,13 @@ impl Liveness {
                 why: "the peer is lost",
             },
         };
-        ping.min(turn)
+        match self.unheard {
+            Some(since) if in_use && !self.warned => ping.min(turn).min(Deadline {
+                at: since + QUIET,
+                why: "the peer is quiet",
+            }),
+            Some(_) | None => ping.min(turn),
+        }
     }
 }
 
@@ -79,7 +96,12 @@ impl PeerSession {
     /// Asks the peer for a sign of life.
     pub(crate) fn ping(&mut self, now: Now, out: &mut Outbox) {
         self.live.ping += 1;
-        self.live.ping_at = now.mono + PING;
+        self.live.ping_at = now.mono
+            + match self.streams.ours() {
+                0 => PING,
+                _ => PING_IN_USE,
+            };
+        self.live.unheard.get_or_insert(now.mono);
         self.send(ControlFrame::Ping(self.live.ping), out);
     }
 
@@ -88,6 +110,11 @@ impl PeerSession {
         self.live.refresh(now.mono);
         if !self.live.fresh && now.mono >= self.live.stale_since + SILENT {
             return self.end(Ended::LinkLost(LinkLoss::TimedOut), None, out);
+        }
+        let quiet = self.live.unheard.is_some_and(|since| now.mono >= since + QUIET);
+        if quiet && !self.live.warned {
+            self.live.warned = true;
+            self.warn_requests(out);
         }
         if now.mono < self.live.ping_at {
             return;
@@ -103,6 +130,12 @@ impl PeerSession {
 
 /// Between pings while a session is active.
 const PING: Micros = Micros::from_secs(1);
+/// Between pings while jobs of this node run at the peer.
+const PING_IN_USE: Micros = Micros::from_millis(200);
+/// Silence after a ping after which such jobs are looked after elsewhere, if somebody else can:
+/// with the time between pings a client waits well under a second. A false alarm costs nothing,
+/// for the answer is the same from any holder.
+const QUIET: Micros = Micros::from_millis(450);
 /// Silence after which nothing is routed to the peer: two pings and a half.
 const FRESH: Micros = Micros::from_millis(2_500);
 /// Time without a Pong after which nothing is routed to the peer: what arrives does not show that

@@ -50,7 +50,7 @@ impl<K> Default for Told<K> {
 }
 
 impl<K: Copy + PartialEq> Told<K> {
-    /// Whether `key` is to be told now; otherwise it is remembered as due, if it is news at all.
+    /// Whether `key` is to be told at once; otherwise it is remembered as due, if it is news.
     fn say(&mut self, now: Mono, key: K, urgent: bool, pause: Micros) -> bool {
         let next = self.at + pause;
         self.due = self.hold.filter(|hold| now < *hold);

@@ -23,7 +23,7 @@ pub(crate) struct Streams {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
-    Ours,
+    Ours(RequestId, u32),
     Peers(DeviceId),
 }
 
@@ -34,7 +34,7 @@ impl Streams {
             + self
                 .open
                 .values()
-                .filter(|side| **side == Side::Ours)
+                .filter(|side| matches!(side, Side::Ours(..)))
                 .count()
     }
 
@@ -42,7 +42,7 @@ impl Streams {
     pub(crate) fn peers(&self) -> usize {
         self.open
             .values()
-            .filter(|side| **side != Side::Ours)
+            .filter(|side| matches!(side, Side::Peers(_)))
             .count()
     }
 
@@ -97,6 +97,7 @@ impl PeerSession {
     /// The transport opened a stream. One that an earlier life asked for is as good.
     pub(crate) fn on_opened(
         &mut self,
+        now: Now,
         stream: StreamId,
         request: RequestId,
         attempt: u32,
@@ -107,7 +108,10 @@ impl PeerSession {
             return out.tell(not_opened(request, attempt, Refusal::NotAdmitted));
         }
         self.streams.opening.remove(&(request, attempt));
-        self.streams.open.insert(stream, Side::Ours);
+        self.streams
+            .open
+            .insert(stream, Side::Ours(request, attempt));
+        self.live.hurry(now.mono);
         out.watch(Address::Stream(stream));
         let opened = request_proxy::Input::Opened { attempt, stream };
         out.tell(Letter::Proxy(request, opened));
@@ -161,6 +165,16 @@ impl PeerSession {
             .filter(|(served, _)| *served == model)
             .map(|(_, device)| *device)
             .min_by_key(|device| (self.streams.at_device(*device), *device))
+    }
+
+    /// The peer does not answer: whoever waits for it is told.
+    pub(crate) fn warn_requests(&self, out: &mut Outbox) {
+        for side in self.streams.open.values() {
+            if let Side::Ours(request, attempt) = *side {
+                let silent = request_proxy::Input::Silent { attempt };
+                out.tell(Letter::Proxy(request, silent));
+            }
+        }
     }
 
     /// Streams that the transport was asked for and never spoke of again.

@@ -7,7 +7,7 @@
 //!
 //! # Inputs
 //! `request_proxy::Input`: `Routed` from the router; `Opened` and `NotOpened` from a session;
-//! `Reply` from a stream or a worker; `StreamEnded` from a stream; `Client` and `ClientGone` from
+//! `Reply` from a stream or a worker; `StreamEnded` from a stream; `Silent` from a session; `Client` and `ClientGone` from
 //! the gateway. `Down` of the gateway, of the worker that serves, of the stream that is read.
 //!
 //! # Output
@@ -42,6 +42,7 @@
 //! | no context     | ·       | fail >X       | seek >R       | seek >R       | ·      |
 //! | reply, late    | ·       | ·             | ·             | ·             | ·      |
 //! | StreamEnded    | ·       | seek >R       | seek >R       | seek >R       | ·      |
+//! | Silent         | ·       | seek >D       | seek >D       | ·             | ·      |
 //! | stream down    | ·       | ·             | ·             | ·             | ·      |
 //! | worker down    | ·       | seek >R       | seek >R       | seek >R       | ·      |
 //! | gateway down   | quit >X | cancel quit >X | cancel quit >X | cancel quit >X | ·    |
@@ -318,6 +319,11 @@ impl Machine for RequestProxy {
             Input::StreamEnded { attempt } => {
                 if self.is_current(attempt) {
                     self.lose(now, Loss::Failed, out);
+                }
+            }
+            Input::Silent { attempt } => {
+                if self.is_current(attempt) && !self.full && !self.hunt.is_on() {
+                    self.doubt(now, out);
                 }
             }
             Input::ClientGone => self.quit(out),

@@ -148,7 +148,7 @@ impl Advert {
 }
 
 impl Roster {
-    /// From now on the record may be signed.
+    /// The record may be signed from here on.
     pub(crate) fn begin_advert(&mut self, now: Now) {
         self.advert.patience = now.mono + PATIENCE;
         self.advert.touch(now.mono);

@@ -4,6 +4,7 @@ use crate::cli::{EngineKind, LogForm, Serve};
 use anyhow::{Context, Result, bail, ensure};
 use node::{Config, Engine};
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,12 @@ impl File {
         let path = home.join("config.toml");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            // Whether the home can be one at all is said when it is opened.
+            Err(error)
+                if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) =>
+            {
+                String::new()
+            }
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
         Self::parse(&text).with_context(|| path.display().to_string())

@@ -61,8 +61,9 @@ impl Plan {
             driver(Address::Store, Branch::Store),
             machine(Address::Observer, Branch::Node, Seed::Observer),
             driver(Address::Transport, Branch::Transport),
-            machine(Address::Router, Branch::Gateway, Seed::Router),
+            // The router tells the gateway the models in its first turn.
             driver(Address::Gateway, Branch::Gateway),
+            machine(Address::Router, Branch::Gateway, Seed::Router),
         ];
         if self.control {
             children.push(driver(Address::Control, Branch::Gateway));

@@ -1,13 +1,15 @@
 //! No packet to an address that neither the configuration, a ticket nor a member named.
 //!
 //! The test runs itself again in a network namespace of its own. There the default route leads to
-//! a dummy interface, on which everything that would leave the machine is captured: name look-ups,
-//! probes, port mappers, relays. At the end a stray packet is planted; it must be the first one.
+//! one end of a pair of interfaces whose other end is nobody's: a dummy on every kernel. On it
+//! everything that would leave the machine is captured: name look-ups, probes, port mappers,
+//! relays. At the end a stray packet is planted; it must be the first one.
 
 use super::mesh::{chat, scripted, ticket};
 use crate::{Folder, Node, post};
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -26,8 +28,10 @@ fn no_packet_leaves_for_an_address_that_nobody_named() {
         return inside();
     }
     let binary = std::env::current_exe().unwrap();
+    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    assert!(root, "a namespace with a capture needs root: run this test with sudo");
     let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net"])
+        .arg("--net")
         .arg(binary)
         .args(["tests::hermetic::no_packet_leaves_for_an_address_that_nobody_named", "--exact"])
         .arg("--nocapture")
@@ -40,16 +44,25 @@ fn no_packet_leaves_for_an_address_that_nobody_named() {
 }
 
 fn inside() {
-    for arguments in [
-        "link set lo up",
-        "link add dummy0 type dummy",
-        "addr add 192.0.2.2/24 dev dummy0",
-        "link set dummy0 addrgenmode none",
-        "link set dummy0 up",
-        "route add default via 192.0.2.1 dev dummy0",
-    ] {
+    let ip = |arguments: &str| {
         let set = Command::new("ip").args(arguments.split(' ')).status();
         assert!(set.expect("ip runs (package iproute2)").success(), "ip {arguments}");
+    };
+    ip("link add out0 type veth peer name out1");
+    for end in ["out0", "out1"] {
+        // The kernel's own neighbour discovery is not the program's.
+        let off = format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6");
+        std::fs::write(off, "1").expect("a namespace of its own");
+    }
+    for arguments in [
+        "link set lo up",
+        "addr add 192.0.2.2/24 dev out0",
+        "link set out0 up",
+        "link set out1 up",
+        "neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev out0",
+        "route add default via 192.0.2.1 dev out0",
+    ] {
+        ip(arguments);
     }
     let captured = capture();
     let (home_a, home_b) = (Folder::new(), Folder::new());
@@ -71,10 +84,10 @@ fn inside() {
     assert!(first.contains("198.51.100.7.4242"), "a packet left: {first}");
 }
 
-/// What passes the dummy interface from now on, a line each.
+/// What passes the interface from now on, a line each.
 fn capture() -> mpsc::Receiver<String> {
     let mut tcpdump = Command::new("tcpdump")
-        .args(["--interface=dummy0", "-n", "-l", "--immediate-mode", "-Z", "root"])
+        .args(["--interface=out0", "-n", "-l", "--immediate-mode", "-Z", "root"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -203,6 +203,7 @@ fn word(effect: &Effect) -> Option<&'static str> {
             Letter::Worker(_, inference_worker::Input::Job { .. }) => "job",
             Letter::Proxy(_, request_proxy::Input::Opened { .. }) => "opened",
             Letter::Proxy(_, request_proxy::Input::NotOpened { .. }) => "no",
+            Letter::Proxy(_, request_proxy::Input::Silent { .. }) => "silent",
             other => panic!("a letter that no session sends: {other:?}"),
         },
     })

@@ -57,7 +57,9 @@ fn in_phase(phase: &str, via: Via) -> Rig {
 /// Whether an input can concern a request at such a holder at all.
 fn concerns(input: &str, via: Via) -> bool {
     match input {
-        "Opened" | "Opened, late" | "NotOpened" | "StreamEnded" | "stream down" => via != LOCAL,
+        "Opened" | "Opened, late" | "NotOpened" | "StreamEnded" | "Silent" | "stream down" => {
+            via != LOCAL
+        }
         "worker down" => via == LOCAL,
         _ => true,
     }
@@ -112,6 +114,10 @@ fn check(rig: &mut Rig, input: &str) -> Vec<Effect> {
             steps: 9,
         })),
         "StreamEnded" => rig.stream_ended(),
+        "Silent" => {
+            let attempt = rig.attempt();
+            rig.tell(Input::Silent { attempt })
+        }
         "stream down" => rig.down(Address::Stream(rig.stream())),
         "worker down" => rig.down(Address::Worker(DeviceId(0))),
         "gateway down" => rig.down(Address::Gateway),
@@ -185,7 +191,7 @@ fn every_cell_of_the_page_holds() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 28 * PHASES.len(), "the page lost rows");
+    assert_eq!(cells, 29 * PHASES.len(), "the page lost rows");
 }
 
 fn check_cell(phase: &str, input: &str, cell: &str, via: Via) {

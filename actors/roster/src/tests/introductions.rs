@@ -132,19 +132,22 @@ fn a_large_network_is_told_in_pages_and_frames_that_fit() {
 #[test]
 fn entries_of_the_largest_size_fit_their_frames() {
     let long = || Label::truncated(&"n".repeat(128));
-    let mut wordy = ticket(101, None);
+    let mut wordy = ticket(101, Some(WALL + Micros::from_secs(60)));
     wordy.grant.grant.name = long();
     wordy.grant.signature = sign(OWNER, &wordy.grant.grant.signing_bytes());
     let large = |author: u8| {
-        let mut record = advert(author, 1).record.record;
+        let mut record = advert(author, WALL.0).record.record;
         let advert = |number| ModelAdvert {
             name: long(),
             ..model(number)
         };
         let llms = List::truncated((0..4).map(advert));
+        let addrs =
+            (0..10).map(|last| SocketAddr::from(([0xfd00, 1, 2, 3, 4, 5, 6, last], 40_000)));
+        let addrs = List::truncated(addrs);
         let said = Capabilities {
             llms,
-            addrs: List::truncated((0..16).map(addr)),
+            addrs,
             ..Default::default()
         };
         record.value = Some(said.encode().unwrap());

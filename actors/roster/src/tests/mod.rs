@@ -29,7 +29,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 const WALL: Wall = Wall(1_700_000_000_000_000);
-const LABEL: &str = "home";
+/// Of some length: so are the credentials, and the frames that hold them.
+const LABEL: &str = "the machines at home, and those of the neighbours who asked";
 const OWNER: u8 = 1;
 const ME: u8 = 2;
 const PEER: u8 = 3;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// One session's end of a link, as a task knows it.
@@ -157,10 +158,13 @@ impl Shared {
             .into_iter()
             .filter_map(|(l, n)| self.begin_close(l, n))
             .collect();
-        // All were asked to finish above, so that waiting for one is waiting for all.
+        // Together: one that is slow costs the others nothing.
+        let mut finishing = JoinSet::new();
         for closing in begun {
-            self.finish_close(closing, why).await;
+            let (shared, why) = (Arc::clone(self), why.to_owned());
+            finishing.spawn(async move { shared.finish_close(closing, &why).await });
         }
+        while finishing.join_next().await.is_some() {}
     }
 
     /// Carries a network no longer.
@@ -183,9 +187,6 @@ impl Shared {
         let (peer, _, _, session) = links.session(link, network)?;
         session.closing = true;
         let control = session.control.clone();
-        if let Some(control) = &control {
-            control.finish();
-        }
         let end = End {
             link,
             network,
@@ -201,10 +202,12 @@ impl Shared {
 
     async fn finish_close(&self, closing: Closing, why: &str) {
         let flushed = async {
+            // The control stream's end is the last: the peer may close the link when it sees it.
+            closing.last_words.closed().await;
             if let Some(control) = &closing.control {
+                control.finish();
                 control.flushed().await;
             }
-            closing.last_words.closed().await;
         };
         let _ = timeout(FLUSH_WAIT, flushed).await;
         self.lose(closing.end, LinkLoss::ClosedHere, why);

@@ -1,6 +1,7 @@
 //! The database: items of networks, memberships, the boot counter.
 
 use crate::home::{Home, HomeError};
+use crate::inspect::inspect;
 use bytes::Bytes;
 use messages::ports::store::{Item, Key, Table};
 use messages::roster::Contact;
@@ -11,6 +12,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Pages held in memory: all of a small network's, and the busy ones of a large one.
+const CACHE_BYTES: usize = 32 << 20;
+/// Bytes of a row's name, as the contract of the store says.
+const ROW_BYTES_MAX: usize = 64;
 /// The schema that this program writes.
 pub const SCHEMA: u32 = 1;
 /// What the database says that it is.
@@ -59,12 +64,21 @@ impl Database {
         let is_new = !path.exists();
         let failed = broken(&path);
         if !is_new {
-            look_first(&path)?;
+            inspect(&path)?;
         }
-        let inner = redb::Database::create(&path).map_err(|error| failed(&error))?;
-        let database = Self { inner: Arc::new(inner), path };
+        let inner = redb::Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(&path)
+            .map_err(|error| failed(&error))?;
+        let database = Self {
+            inner: Arc::new(inner),
+            path,
+        };
         let known = !is_new && {
-            let read = database.inner.begin_read().map_err(|error| failed(&error))?;
+            let read = database
+                .inner
+                .begin_read()
+                .map_err(|error| failed(&error))?;
             check(&database.path, &read)?
         };
         if !known {
@@ -83,9 +97,12 @@ impl Database {
         let boot = {
             let mut meta = write.open_table(META).map_err(|error| failed(&error))?;
             let last = meta.get("boot").map_err(|error| failed(&error))?;
-            let last = last.and_then(|value| value.value().try_into().ok()).map_or(0, u64::from_le_bytes);
+            let last = last
+                .and_then(|value| value.value().try_into().ok())
+                .map_or(0, u64::from_le_bytes);
             let boot = last + 1;
-            meta.insert("boot", boot.to_le_bytes().as_slice()).map_err(|error| failed(&error))?;
+            meta.insert("boot", boot.to_le_bytes().as_slice())
+                .map_err(|error| failed(&error))?;
             boot
         };
         write.commit().map_err(|error| failed(&error))?;
@@ -123,13 +140,42 @@ impl Database {
         let value = postcard::to_stdvec(membership).map_err(|error| failed(&error))?;
         let write = self.inner.begin_write().map_err(|error| failed(&error))?;
         {
-            let mut table = write.open_table(MEMBERSHIPS).map_err(|error| failed(&error))?;
+            let mut table = write
+                .open_table(MEMBERSHIPS)
+                .map_err(|error| failed(&error))?;
             let network = membership.network().0;
             table
                 .insert(network.as_slice(), value.as_slice())
                 .map_err(|error| failed(&error))?;
         }
         write.commit().map_err(|error| failed(&error))
+    }
+
+    /// Forgets a network: that it was joined, and everything of it. True where it was known.
+    ///
+    /// # Errors
+    /// The write failed: nothing is forgotten.
+    pub fn leave(&self, network: NetworkId) -> Result<bool, HomeError> {
+        let failed = broken(&self.path);
+        let items = self.load(network)?;
+        let write = self.inner.begin_write().map_err(|error| failed(&error))?;
+        let known = {
+            let mut joined = write
+                .open_table(MEMBERSHIPS)
+                .map_err(|error| failed(&error))?;
+            let mut table = write.open_table(ITEMS).map_err(|error| failed(&error))?;
+            for (key, _) in &items {
+                table
+                    .remove(encode_key(key).as_slice())
+                    .map_err(|error| failed(&error))?;
+            }
+            joined
+                .remove(network.0.as_slice())
+                .map_err(|error| failed(&error))?
+                .is_some()
+        };
+        write.commit().map_err(|error| failed(&error))?;
+        Ok(known)
     }
 
     /// Everything of a network.
@@ -145,7 +191,10 @@ impl Database {
             Err(error) => return Err(failed(&error)),
         };
         let mut items = Vec::new();
-        for row in table.range(network.0.as_slice()..).map_err(|error| failed(&error))? {
+        for row in table
+            .range(network.0.as_slice()..)
+            .map_err(|error| failed(&error))?
+        {
             let (key, value) = row.map_err(|error| failed(&error))?;
             match decode_key(key.value()) {
                 Some(key) if key.network == network => {
@@ -164,6 +213,9 @@ impl Database {
     /// The write failed: nothing is written.
     pub fn commit(&self, writes: &[(Key, Option<Bytes>)]) -> Result<(), HomeError> {
         let failed = broken(&self.path);
+        if writes.iter().any(|(key, _)| key.row.len() > ROW_BYTES_MAX) {
+            return Err(failed(&"the name of a row is too long"));
+        }
         let write = self.inner.begin_write().map_err(|error| failed(&error))?;
         {
             let mut table = write.open_table(ITEMS).map_err(|error| failed(&error))?;
@@ -175,11 +227,27 @@ impl Database {
                             .insert(key.as_slice(), value.as_ref())
                             .map_err(|error| failed(&error))?,
                     ),
-                    None => drop(table.remove(key.as_slice()).map_err(|error| failed(&error))?),
+                    None => drop(
+                        table
+                            .remove(key.as_slice())
+                            .map_err(|error| failed(&error))?,
+                    ),
                 }
             }
         }
         write.commit().map_err(|error| failed(&error))
+    }
+
+    /// Over storage that a test controls.
+    #[cfg(test)]
+    pub(crate) fn over(storage: impl redb::StorageBackend) -> Self {
+        let inner = redb::Database::builder()
+            .create_with_backend(storage)
+            .unwrap();
+        Self {
+            inner: Arc::new(inner),
+            path: PathBuf::from("in memory"),
+        }
     }
 
     /// Says what a new database is.
@@ -196,23 +264,9 @@ impl Database {
     }
 }
 
-/// Looks at a database that was closed in good order without writing to it: opening it for writing
-/// already changes the file. After a crash there is nothing to read before the repair.
-fn look_first(path: &Path) -> Result<(), HomeError> {
-    let failed = broken(path);
-    match redb::ReadOnlyDatabase::open(path) {
-        Ok(database) => {
-            let read = database.begin_read().map_err(|error| failed(&error))?;
-            check(path, &read).map(drop)
-        }
-        Err(redb::DatabaseError::RepairAborted) => Ok(()),
-        Err(error) => Err(failed(&error)),
-    }
-}
-
 /// Reads what a database is, and refuses what this program does not know. False: it is empty,
 /// because its first start was cut off before the first commit.
-fn check(path: &Path, read: &redb::ReadTransaction) -> Result<bool, HomeError> {
+pub(crate) fn check(path: &Path, read: &redb::ReadTransaction) -> Result<bool, HomeError> {
     let failed = broken(path);
     let meta = match read.open_table(META) {
         Ok(meta) => meta,
@@ -227,9 +281,11 @@ fn check(path: &Path, read: &redb::ReadTransaction) -> Result<bool, HomeError> {
     let schema = schema.and_then(|value| value.value().try_into().ok());
     match schema.map(u32::from_le_bytes) {
         Some(SCHEMA) => Ok(true),
-        Some(found) if found > SCHEMA => {
-            Err(HomeError::NewerSchema { path: path.to_owned(), found, known: SCHEMA })
-        }
+        Some(found) if found > SCHEMA => Err(HomeError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA,
+        }),
         Some(_) | None => Err(failed(&"its schema is unknown")),
     }
 }
@@ -240,9 +296,12 @@ impl fmt::Debug for Database {
     }
 }
 
-fn broken(path: &Path) -> impl Fn(&dyn fmt::Display) -> HomeError + use<> {
+pub(crate) fn broken(path: &Path) -> impl Fn(&dyn fmt::Display) -> HomeError + use<> {
     let path = path.to_owned();
-    move |why| HomeError::Database { path: path.clone(), why: why.to_string() }
+    move |why| HomeError::Database {
+        path: path.clone(),
+        why: why.to_string(),
+    }
 }
 
 /// Network, table, row: one network's items lie together.
@@ -269,5 +328,9 @@ fn decode_key(bytes: &[u8]) -> Option<Key> {
         4 => Table::Stamps,
         _ => return None,
     };
-    Some(Key { network: NetworkId(*network), table, row: Bytes::copy_from_slice(row) })
+    Some(Key {
+        network: NetworkId(*network),
+        table,
+        row: Bytes::copy_from_slice(row),
+    })
 }

@@ -32,23 +32,31 @@ impl RedbStore {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let mut work = JoinSet::new();
         work.spawn(run(database, port.clone(), commands));
-        Self { port, queue: Some(queue), work }
+        Self {
+            port,
+            queue: Some(queue),
+            work,
+        }
     }
 }
 
 impl Driver for RedbStore {
     fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
-        let Turn::Letter(Letter::Store(command)) = turn else { return Ok(()) };
-        let Some(queue) = &self.queue else { return Ok(()) };
+        let Turn::Letter(Letter::Store(command)) = turn else {
+            return Ok(());
+        };
+        let Some(queue) = &self.queue else {
+            return Ok(());
+        };
         match queue.try_send(command) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(Command::Commit { network, token, .. })) => {
                 self.port.tell(committed(network, token, false));
                 Ok(())
             }
-            Err(TrySendError::Full(Command::Load(_))) => {
-                Err(Failure("the disk is too slow: nothing can be loaded".to_owned()))
-            }
+            Err(TrySendError::Full(Command::Load(_))) => Err(Failure(
+                "the disk is too slow: nothing can be loaded".to_owned(),
+            )),
             Err(TrySendError::Closed(_)) => Err(Failure("the database is gone".to_owned())),
         }
     }
@@ -83,7 +91,11 @@ fn execute(database: &Database, command: Command) -> Result<Letter, String> {
             .load(network)
             .map(|items| loaded(network, items))
             .map_err(|error| error.to_string()),
-        Command::Commit { network, token, writes } => {
+        Command::Commit {
+            network,
+            token,
+            writes,
+        } => {
             let result = database.commit(&writes);
             if let Err(error) = &result {
                 tracing::error!(%error, "a write is lost");

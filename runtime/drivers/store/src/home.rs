@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// The system refused.
-    #[error("{path}: {source}: make the folder writable for this user, or name another with --home")]
+    #[error(
+        "{path}: {source}: make the folder writable for this user, or name another with --home"
+    )]
     Io {
         /// What was touched.
         path: PathBuf,
@@ -17,7 +19,9 @@ pub enum HomeError {
         source: io::Error,
     },
     /// Another node runs here.
-    #[error("another node (process {pid}) runs on {path}: stop it with `mesh-node stop --home {path}`, or name another home with --home")]
+    #[error(
+        "another node (process {pid}) runs on {path}: stop it with `mesh-node stop --home {path}`, or name another home with --home"
+    )]
     Taken {
         /// Where.
         path: PathBuf,
@@ -25,7 +29,9 @@ pub enum HomeError {
         pid: String,
     },
     /// The key file is no key.
-    #[error("the key {path} is damaged and was set aside as {aside}: put a copy of the key back, or delete the set-aside file to begin with a new identity (peers will not know it)")]
+    #[error(
+        "the key {path} is damaged and was set aside as {aside}: put a copy of the key back, or delete the set-aside file to begin with a new identity (peers will not know it)"
+    )]
     DamagedKey {
         /// Which.
         path: PathBuf,
@@ -33,7 +39,9 @@ pub enum HomeError {
         aside: PathBuf,
     },
     /// A damaged key lies beside, and none in its place.
-    #[error("the node's key is missing and a damaged one lies at {aside}: put a copy of the key back as {path}, or delete the set-aside file to begin with a new identity (peers will not know it)")]
+    #[error(
+        "the node's key is missing and a damaged one lies at {aside}: put a copy of the key back as {path}, or delete the set-aside file to begin with a new identity (peers will not know it)"
+    )]
     SetAsideKey {
         /// Where the key belongs.
         path: PathBuf,
@@ -41,7 +49,9 @@ pub enum HomeError {
         aside: PathBuf,
     },
     /// The database is damaged, or not one of ours.
-    #[error("the database {path} cannot be read: {why}: restore it from a copy, or move it away to begin with an empty one")]
+    #[error(
+        "the database {path} cannot be read: {why}: restore it from a copy, or move it away to begin with an empty one"
+    )]
     Database {
         /// Which.
         path: PathBuf,
@@ -49,7 +59,9 @@ pub enum HomeError {
         why: String,
     },
     /// The database was written by a newer program.
-    #[error("the database {path} has schema {found}, and this program knows {known}: use the newer mesh-node that wrote it")]
+    #[error(
+        "the database {path} has schema {found}, and this program knows {known}: use the newer mesh-node that wrote it"
+    )]
     NewerSchema {
         /// Which.
         path: PathBuf,
@@ -97,7 +109,11 @@ impl Home {
                 let mut pid = String::new();
                 // The process's number is a courtesy: without it the sentence still holds.
                 let _ = lock.read_to_string(&mut pid);
-                let pid = if pid.is_empty() { "unknown".to_owned() } else { pid };
+                let pid = if pid.is_empty() {
+                    "unknown".to_owned()
+                } else {
+                    pid
+                };
                 return Err(HomeError::Taken { path, pid });
             }
             Err(TryLockError::Error(error)) => return Err(HomeError::io(&at)(error)),

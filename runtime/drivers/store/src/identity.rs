@@ -86,7 +86,9 @@ pub fn random_bytes() -> io::Result<[u8; 32]> {
 fn read(path: &Path) -> io::Result<Option<[u8; 32]>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    File::open(path)?.take(KEY_FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(KEY_FILE_BYTES_MAX)
+        .read_to_end(&mut bytes)?;
     let text = bytes.trim_ascii();
     if text.len() != 64 {
         return Ok(None);
@@ -94,9 +96,10 @@ fn read(path: &Path) -> io::Result<Option<[u8; 32]>> {
     let mut secret = [0; 32];
     for (byte, pair) in secret.iter_mut().zip(text.chunks(2)) {
         let digit = |c: u8| char::from(c).to_digit(16);
-        let (Some(high), Some(low)) =
-            (pair.first().copied().and_then(digit), pair.get(1).copied().and_then(digit))
-        else {
+        let (Some(high), Some(low)) = (
+            pair.first().copied().and_then(digit),
+            pair.get(1).copied().and_then(digit),
+        ) else {
             return Ok(None);
         };
         *byte = u8::try_from(high * 16 + low).unwrap_or(0);
@@ -139,7 +142,11 @@ fn find_set_aside(folder: &Path) -> Result<Option<PathBuf>, HomeError> {
     let mut found: Vec<PathBuf> = fs::read_dir(folder)
         .map_err(HomeError::io(folder))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(damaged))
+        .filter(|path| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(damaged)
+        })
         .collect();
     found.sort();
     Ok(found.into_iter().next())

@@ -16,6 +16,7 @@ mod database;
 mod driver;
 mod home;
 mod identity;
+mod inspect;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! A home keeps what it was given, and refuses with a sentence what it cannot keep.
 
+mod driver;
+
 use crate::{Database, Home, HomeError, Membership, load_or_create};
 use bytes::Bytes;
 use kernel::Signer;
@@ -17,7 +19,11 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn key(network: u8, table: Table, row: &'static [u8]) -> Key {
-    Key { network: NetworkId([network; 32]), table, row: Bytes::from_static(row) }
+    Key {
+        network: NetworkId([network; 32]),
+        table,
+        row: Bytes::from_static(row),
+    }
 }
 
 #[test]
@@ -26,7 +32,10 @@ fn a_second_node_on_one_home_is_refused() {
     let first = Home::open(&path).unwrap();
     let second = Home::open(&path).unwrap_err();
     let sentence = second.to_string();
-    assert!(sentence.contains(&std::process::id().to_string()), "{sentence}");
+    assert!(
+        sentence.contains(&std::process::id().to_string()),
+        "{sentence}"
+    );
     assert!(sentence.contains("mesh-node stop"), "{sentence}");
     drop(first);
     assert!(Home::open(&path).is_ok(), "the lock goes with the node");
@@ -54,7 +63,13 @@ fn a_key_is_made_once_and_kept() {
 
 #[test]
 fn a_damaged_key_is_set_aside_and_never_replaced_in_silence() {
-    for damage in ["", "too short", &"g".repeat(64), &"a".repeat(63), &"a".repeat(300)] {
+    for damage in [
+        "",
+        "too short",
+        &"g".repeat(64),
+        &"a".repeat(63),
+        &"a".repeat(300),
+    ] {
         let path = folder("damaged");
         let home = Home::open(&path).unwrap();
         load_or_create(&home).unwrap();
@@ -65,7 +80,10 @@ fn a_damaged_key_is_set_aside_and_never_replaced_in_silence() {
         let aside = home.path().join("identity/node.key.damaged-1");
         assert_eq!(fs::read_to_string(&aside).unwrap(), damage);
         let refused = load_or_create(&home).unwrap_err();
-        assert!(matches!(refused, HomeError::SetAsideKey { .. }), "{refused}");
+        assert!(
+            matches!(refused, HomeError::SetAsideKey { .. }),
+            "{refused}"
+        );
         fs::remove_file(&aside).unwrap();
         assert!(load_or_create(&home).is_ok(), "the human has decided");
     }
@@ -99,9 +117,20 @@ fn commits_survive_and_networks_do_not_mix() {
     Database::open(&home).unwrap().commit(&writes).unwrap();
     let database = Database::open(&home).unwrap();
     let items = database.load(NetworkId([1; 32])).unwrap();
-    let rows: Vec<_> = items.iter().map(|(key, value)| (key.table, value.as_ref())).collect();
-    assert_eq!(rows, [(Table::Issued, b"1".as_slice()), (Table::Members, b"2".as_slice())]);
-    database.commit(&[(key(1, Table::Issued, b"a"), None)]).unwrap();
+    let rows: Vec<_> = items
+        .iter()
+        .map(|(key, value)| (key.table, value.as_ref()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (Table::Issued, b"1".as_slice()),
+            (Table::Members, b"2".as_slice())
+        ]
+    );
+    database
+        .commit(&[(key(1, Table::Issued, b"a"), None)])
+        .unwrap();
     assert_eq!(database.load(NetworkId([1; 32])).unwrap().len(), 1);
     assert_eq!(database.load(NetworkId([2; 32])).unwrap().len(), 1);
     assert_eq!(database.load(NetworkId([3; 32])).unwrap().len(), 0);
@@ -115,7 +144,9 @@ fn memberships_are_kept_and_replaced() {
     let membership = |label: &str| Membership {
         owner: NodeId([7; 32]),
         label: Label::truncated(label),
-        credential: Credential::Owner { label: Label::truncated(label) },
+        credential: Credential::Owner {
+            label: Label::truncated(label),
+        },
         contacts: Vec::new(),
     };
     database.join(&membership("one")).unwrap();
@@ -138,14 +169,168 @@ fn a_foreign_truncated_or_newer_database_is_refused_unwritten() {
     newer_schema(&path);
     let before = fs::read(&path).unwrap();
     let refused = Database::open(&home).unwrap_err();
-    assert!(matches!(refused, HomeError::NewerSchema { found: 99, known: 1, .. }), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            HomeError::NewerSchema {
+                found: 99,
+                known: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
     assert!(fs::read(&path).unwrap() == before, "it is as it was");
+}
+
+/// A database with some 200 commits.
+fn used_database(home: &Home) -> PathBuf {
+    let database = Database::open(home).unwrap();
+    for row in 0..200_u8 {
+        let key = Key {
+            network: NetworkId([row; 32]),
+            table: Table::Members,
+            row: Bytes::from(vec![row; 32]),
+        };
+        database
+            .commit(&[(key, Some(Bytes::from(vec![row; 900])))])
+            .unwrap();
+    }
+    home.path().join("state.redb")
+}
+
+/// What is left of it is refused as damaged, with a sentence, and left as it is.
+fn check_refused(home: &Home, path: &PathBuf, damaged: &[u8], what: &str) {
+    fs::write(path, damaged).unwrap();
+    let refused = Database::open(home).expect_err(what);
+    assert!(
+        matches!(refused, HomeError::Database { .. }),
+        "{what}: {refused}"
+    );
+    assert!(
+        refused.to_string().contains("restore it"),
+        "{what}: {refused}"
+    );
+    assert!(
+        fs::read(path).unwrap() == damaged,
+        "{what}: it was written to"
+    );
+}
+
+#[test]
+fn a_database_that_was_cut_short_is_refused_unwritten() {
+    let home = Home::open(&folder("cut")).unwrap();
+    let path = used_database(&home);
+    let whole = fs::read(&path).unwrap();
+    for len in [1, 64, 319, 4_096, 4_097, whole.len() / 2, whole.len() - 1] {
+        check_refused(&home, &path, &whole[..len], &format!("{len} bytes"));
+    }
+    fs::write(&path, &whole).unwrap();
+    assert!(Database::open(&home).is_ok(), "the whole one is fine");
+}
+
+#[test]
+fn a_database_with_a_damaged_page_is_refused_unwritten_or_reads_as_before() {
+    const PAGE: usize = 4_096;
+    let home = Home::open(&folder("page")).unwrap();
+    let path = used_database(&home);
+    let whole = fs::read(&path).unwrap();
+    let mut refused = 0;
+    // Every fifth: each refusal may be a panic inside the library, which is slow to print.
+    for page in (0..whole.len() / PAGE).step_by(5) {
+        let mut damaged = whole.clone();
+        damaged[page * PAGE + 100..(page + 1) * PAGE].fill(0xa5);
+        fs::write(&path, &damaged).unwrap();
+        match Database::open(&home) {
+            // The page held nothing.
+            Ok(database) => {
+                for row in 0..200 {
+                    assert_eq!(database.load(NetworkId([row; 32])).unwrap().len(), 1);
+                }
+            }
+            Err(HomeError::Database { .. }) => {
+                refused += 1;
+                assert!(fs::read(&path).unwrap() == damaged, "it was written to");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(refused > 8, "only {refused} pages of 200 rows matter");
+}
+
+#[test]
+fn a_database_that_a_crash_left_open_keeps_its_commits() {
+    let home = Home::open(&folder("crash")).unwrap();
+    let path = home.path().join("state.redb");
+    let database = Database::open(&home).unwrap();
+    database
+        .commit(&[(key(1, Table::Issued, b"a"), Some(Bytes::from_static(b"1")))])
+        .unwrap();
+    // What lies on the disk at this moment is what a crash leaves.
+    let left = fs::read(&path).unwrap();
+    drop(database);
+    fs::write(&path, left).unwrap();
+    let database = Database::open(&home).unwrap();
+    assert_eq!(database.load(NetworkId([1; 32])).unwrap().len(), 1);
+}
+
+#[test]
+fn a_network_that_was_left_is_forgotten_whole() {
+    let home = Home::open(&folder("left")).unwrap();
+    let database = Database::open(&home).unwrap();
+    let membership = Membership {
+        owner: NodeId([7; 32]),
+        label: Label::truncated("one"),
+        credential: Credential::Owner {
+            label: Label::truncated("one"),
+        },
+        contacts: Vec::new(),
+    };
+    let network = membership.network();
+    database.join(&membership).unwrap();
+    let row = Key {
+        network,
+        table: Table::Members,
+        row: Bytes::from_static(b"a"),
+    };
+    database
+        .commit(&[(row, Some(Bytes::from_static(b"1")))])
+        .unwrap();
+    database
+        .commit(&[(key(2, Table::Issued, b"a"), Some(Bytes::from_static(b"3")))])
+        .unwrap();
+    assert!(database.leave(network).unwrap());
+    assert_eq!(database.memberships().unwrap(), Vec::new());
+    assert_eq!(database.load(network).unwrap(), Vec::new());
+    assert_eq!(database.load(NetworkId([2; 32])).unwrap().len(), 1);
+    assert!(!database.leave(network).unwrap());
+}
+
+#[test]
+fn a_row_with_too_long_a_name_is_not_written() {
+    let home = Home::open(&folder("row")).unwrap();
+    let database = Database::open(&home).unwrap();
+    let write = |len: usize| {
+        let row = Bytes::from(vec![1; len]);
+        let key = Key {
+            network: NetworkId([1; 32]),
+            table: Table::Stamps,
+            row,
+        };
+        database.commit(&[(key, Some(Bytes::new()))])
+    };
+    assert!(write(64).is_ok());
+    assert!(write(65).is_err());
 }
 
 fn newer_schema(path: &PathBuf) {
     let database = redb::Database::create(path).unwrap();
     let write = database.begin_write().unwrap();
     let meta = redb::TableDefinition::<'_, &str, &[u8]>::new("meta");
-    write.open_table(meta).unwrap().insert("schema", 99_u32.to_le_bytes().as_slice()).unwrap();
+    write
+        .open_table(meta)
+        .unwrap()
+        .insert("schema", 99_u32.to_le_bytes().as_slice())
+        .unwrap();
     write.commit().unwrap();
 }

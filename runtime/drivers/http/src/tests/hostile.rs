@@ -25,7 +25,7 @@ async fn a_client_that_leaves_cancels_in_every_phase() {
                 assert_eq!(client.head().await.status, 200);
             }
             drop(client);
-            stage.until(|seen| matches!(seen, Seen::Cancelled)).await;
+            stage.cancelled().await;
         }
     }
 }
@@ -42,7 +42,7 @@ async fn a_client_that_leaves_behind_unread_bytes_cancels_too() {
         .await;
     stage.job().await;
     drop(client);
-    stage.until(|seen| matches!(seen, Seen::Cancelled)).await;
+    stage.cancelled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +56,9 @@ async fn a_slow_reader_holds_its_producer_and_loses_nothing() {
     stage
         .until(|seen| matches!(seen, Seen::Flow(Flow::Full)))
         .await;
-    let response = client.response(false).await;
+    let response = timeout(PATIENCE, client.response(false))
+        .await
+        .expect("all of it");
     stage
         .until(|seen| matches!(seen, Seen::Flow(Flow::Ready)))
         .await;
@@ -86,10 +88,10 @@ async fn a_reader_that_takes_nothing_is_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_huge_body_is_refused_and_the_answer_arrives() {
     let stage = Stage::with(|config| config.limits.body_bytes = 1 << 20).await;
-    // Announced, and not.
+    // Announced, and far more than the sockets hold, so that the client still sends.
     let mut client = stage.client().await;
     let response = client
-        .request("POST", PATH, &[], &vec![b' '; 3 << 20])
+        .request("POST", PATH, &[], &vec![b' '; 32 << 20])
         .await;
     assert_eq!(
         (response.status(), &*response.error().1),
@@ -186,7 +188,7 @@ async fn requests_beyond_the_limit_are_told_to_come_again() {
     );
     assert!(response.head.header("retry-after").is_some());
     held.pop();
-    stage.until(|seen| matches!(seen, Seen::Cancelled)).await;
+    stage.cancelled().await;
     assert_eq!(stage.chat(&script("say x")).await.status(), 200);
 }
 
@@ -205,6 +207,8 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     );
     let mut third = stage.client().await;
     third.ask("GET", "/health", &[], b"").await;
+    let early = timeout(Duration::from_millis(200), third.stream.readable()).await;
+    assert!(early.is_err(), "answered while two others are open");
     drop(first);
     assert_eq!(third.response(false).await.status(), 200);
 }

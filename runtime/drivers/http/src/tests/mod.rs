@@ -111,6 +111,15 @@ impl Stage {
         self.next_job().await.id.request
     }
 
+    /// The worker is told that nobody wants the answer, long before the request would give up a
+    /// worker that says nothing.
+    async fn cancelled(&mut self) {
+        let cancelled = self.until(|seen| matches!(seen, Seen::Cancelled));
+        timeout(Duration::from_secs(5), cancelled)
+            .await
+            .expect("cancelled at once");
+    }
+
     async fn client(&self) -> Client {
         Client::connect(self.at.api).await
     }

@@ -2,7 +2,7 @@
 
 use crate::forge::Random;
 use crate::world::{Answer, World, chat, says};
-use messages::{EndReason, ModelAdvert, Prompt, Role, Sampling};
+use messages::{EndReason, ModelAdvert, Prompt, Role, Sampling, Text};
 
 /// Words of the first list that training kept for evaluation, apart from the random ones.
 const RESERVED: [&str; 19] = [
@@ -179,4 +179,29 @@ async fn the_builtin_model_says_its_name_and_resumes_in_the_middle_of_a_story() 
         let rest = world.answer(&job, 600).await;
         assert_eq!(rest.ids, whole.ids[at..], "resumed at {at}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chance_is_of_the_position_and_not_of_what_was_read() {
+    let (mut world, advert) = World::ready("builtin", |_| {}).await;
+    let told = "Once upon a time";
+    let mut other = 0;
+    for seed in 0..8 {
+        let prompt = Prompt::Raw(Text::from(told));
+        let whole = ask(&mut world, &advert, prompt, 2_000_000, seed).await;
+        let Some(said) = whole
+            .bytes
+            .get(..4)
+            .and_then(|said| str::from_utf8(said).ok())
+        else {
+            continue;
+        };
+        let longer = Prompt::Raw(Text::from(format!("{told}{said}")));
+        let rest = ask(&mut world, &advert, longer, 2_000_000, seed).await;
+        other += usize::from(rest.ids[..] != whole.ids[4..]);
+    }
+    assert!(
+        other >= 4,
+        "the same text at other positions went on as before in all but {other}"
+    );
 }

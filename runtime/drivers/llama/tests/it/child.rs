@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// The process whose command line holds `mark`.
 fn child(mark: &str) -> Option<u32> {
@@ -30,7 +31,7 @@ async fn gone(id: u32) {
         if !fs::exists(format!("/proc/{id}")).unwrap() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the process {id} is still there");
 }
@@ -141,6 +142,27 @@ async fn what_is_no_frame_ends_the_process_and_the_drivers_life() {
         assert!(why.contains(expected), "'{text}' was answered by '{why}'");
         assert_eq!(why, exit);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_is_answered_for_other_jobs_ends_the_drivers_life() {
+    // Reads its models and says that they are loaded, reads a step and answers it for nobody.
+    let script = "read=\"dd bs=65536 count=1 of=/dev/null\"; $read; printf '\\002\\000\\000\\000\\001\\000' >&0; \
+        $read; printf '\\003\\000\\000\\000\\003\\004\\000' >&0; sleep 60";
+    let (home, config) = config("tiny", |config| {
+        let mark = config.engine_command.pop().unwrap();
+        config.engine_command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        config.engine_command.push(mark);
+    });
+    let mut world = World::start(home, config).await;
+    let advert = world.attach().await;
+    let job = world.job(advert.model, says("hello"));
+    world.tell(Command::Step(vec![job.id]));
+    let event = world.event().await;
+    assert!(
+        matches!(&event, Event::Failed { why } if why.contains("was not asked")),
+        "{event:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

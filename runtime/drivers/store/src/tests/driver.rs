@@ -1,0 +1,172 @@
+//! The driver in a hive, between a probe in a roster's place and a disk that can fail.
+
+use crate::{Database, RedbStore};
+use bytes::Bytes;
+use host::{Driver, DriverFactory, Hive, HiveConfig, Port};
+use kernel::{Child, Failure, Restart, Signer, Turn};
+use messages::ports::store::{Command, Key, Table};
+use messages::{Address, Branch, Letter, NetworkId, NodeId, Seed, Signature, Token, roster::Input};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const NETWORK: NetworkId = NetworkId([1; 32]);
+
+/// Memory that can be told to take no more writes.
+#[derive(Clone, Debug, Default)]
+struct Disk(Arc<Mutex<Vec<u8>>>, Arc<AtomicBool>);
+
+impl Disk {
+    fn refusal(&self) -> io::Result<()> {
+        match self.1.load(Ordering::Relaxed) {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl redb::StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().len() as u64)
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let at = usize::try_from(offset).unwrap();
+        out.copy_from_slice(&self.0.lock().unwrap()[at..at + out.len()]);
+        Ok(())
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.refusal()?;
+        self.0
+            .lock()
+            .unwrap()
+            .resize(usize::try_from(len).unwrap(), 0);
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.refusal()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.refusal()?;
+        let at = usize::try_from(offset).unwrap();
+        self.0.lock().unwrap()[at..at + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+struct Factory(Database, mpsc::UnboundedSender<Input>);
+
+struct Probe(mpsc::UnboundedSender<Input>);
+
+impl Driver for Probe {
+    fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
+        if let Turn::Letter(Letter::Roster(_, input)) = turn {
+            let _ = self.0.send(input);
+        }
+        Ok(())
+    }
+}
+
+impl DriverFactory for Factory {
+    fn build(&self, child: &Child, port: Port) -> Result<Box<dyn Driver>, String> {
+        Ok(match child.at == Address::Store {
+            true => Box::new(RedbStore::new(self.0.clone(), port)),
+            false => Box::new(Probe(self.1.clone())),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct NoSigner;
+
+impl Signer for NoSigner {
+    fn node(&self) -> NodeId {
+        NodeId([0; 32])
+    }
+    fn sign(&self, _bytes: &[u8]) -> Signature {
+        Signature::from_bytes(&[0; 64])
+    }
+}
+
+async fn hive(disk: &Disk) -> (Hive, mpsc::UnboundedReceiver<Input>) {
+    let (told, answers) = mpsc::unbounded_channel();
+    let config = HiveConfig {
+        boot: 1,
+        entropy_seed: [1; 32],
+        signer: Arc::new(NoSigner),
+        drivers: Arc::new(Factory(Database::over(disk.clone()), told)),
+    };
+    let child = |at, under| Child {
+        at,
+        seed: Seed::Driver,
+        under,
+        restart: Restart::Permanent,
+    };
+    let children = vec![
+        child(Address::Store, Branch::Store),
+        child(Address::Roster(NETWORK), Branch::Network(NETWORK)),
+    ];
+    (Hive::start(config, children).await.unwrap(), answers)
+}
+
+async fn next(answers: &mut mpsc::UnboundedReceiver<Input>) -> Input {
+    timeout(Duration::from_secs(20), answers.recv())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+fn commit(token: u64) -> Letter {
+    let row = Bytes::copy_from_slice(&token.to_le_bytes());
+    let key = Key {
+        network: NETWORK,
+        table: Table::Members,
+        row,
+    };
+    let writes = vec![(key, Some(Bytes::from_static(b"value")))];
+    Letter::Store(Command::Commit {
+        network: NETWORK,
+        token: Token(token),
+        writes,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_are_answered_in_order_and_loaded_after_them() {
+    let (hive, mut answers) = hive(&Disk::default()).await;
+    for token in 1..=20 {
+        hive.tell(commit(token));
+    }
+    hive.tell(Letter::Store(Command::Load(NETWORK)));
+    for token in 1..=20 {
+        assert_eq!(next(&mut answers).await, Input::Committed(Token(token)));
+    }
+    let Input::Loaded(items) = next(&mut answers).await else {
+        panic!("not loaded")
+    };
+    assert_eq!(items.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_on_a_full_disk_is_answered_as_failed() {
+    let disk = Disk::default();
+    let (hive, mut answers) = hive(&disk).await;
+    hive.tell(commit(1));
+    assert_eq!(next(&mut answers).await, Input::Committed(Token(1)));
+    disk.1.store(true, Ordering::Relaxed);
+    hive.tell(commit(2));
+    assert_eq!(next(&mut answers).await, Input::CommitFailed(Token(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_at_a_stop_becomes_durable() {
+    let disk = Disk::default();
+    let (hive, _answers) = hive(&disk).await;
+    for token in 1..=50 {
+        hive.tell(commit(token));
+    }
+    hive.stop().await;
+    assert_eq!(Database::over(disk).load(NETWORK).unwrap().len(), 50);
+}
