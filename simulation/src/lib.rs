@@ -15,6 +15,7 @@
 //! assert_eq!(mesh.answer(client).text, kernel::scripted::text(42, 16));
 //! ```
 
+mod builder;
 mod drivers;
 mod event;
 mod executor;
@@ -26,8 +27,9 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use builder::MeshBuilder;
 pub use drivers::gateway::{Answer, Ask, State};
-pub use mesh::{ClientId, Mesh, MeshBuilder, Report};
+pub use mesh::{ClientId, Mesh, Report};
 pub use network::Latency;
 
 use messages::Micros;

@@ -1,22 +1,21 @@
 //! The world as tests and commands use it.
 
+use crate::builder::MeshBuilder;
 use crate::drivers::DriverOut;
 use crate::drivers::engine::Engine;
 use crate::drivers::gateway::{Answer, Ask, Gateway};
-use crate::drivers::store::{Disk, Store};
+use crate::drivers::store::Store;
 use crate::drivers::transport::{Transport, address_of};
 use crate::event::{NodeIndex, Time};
-use crate::executor::Executor;
-use crate::executor::machines::Machines;
-use crate::network::{Latency, Network};
-use crate::node::{Boot, Drivers, Node, NodeKey};
+use crate::network::Latency;
+use crate::node::{Boot, Drivers};
 use crate::world::World;
 use ed25519_dalek::{Signer as _, SigningKey};
-use kernel::{Effect, Entropy, Exit, Signer, Source, Switchboard};
+use kernel::{Effect, Exit, Signer, Source, Switchboard};
 use messages::roster::{Contact, Seed as RosterSeed};
 use messages::{
     Address, Credential, DeviceId, Digest, Grant, Label, List, Micros, ModelAdvert, NetworkId,
-    NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker, network_of,
+    NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,131 +46,19 @@ pub struct Report {
     pub crashes: usize,
 }
 
-/// A mesh to be.
-#[derive(Debug)]
-pub struct MeshBuilder {
-    seed: u64,
-    nodes: usize,
-    engines: Vec<NodeIndex>,
-    step: Micros,
-    latency: Latency,
-    shuffled: bool,
-    absent: Vec<NodeIndex>,
-    hosts: bool,
-}
-
 /// A mesh in virtual time. All of it follows from the seed and the calls.
 pub struct Mesh {
-    world: World,
-    network: NetworkId,
-    owner: NodeId,
+    pub(crate) world: World,
+    pub(crate) network: NetworkId,
+    pub(crate) owner: NodeId,
 }
 
 impl std::fmt::Debug for Mesh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mesh").field("report", &self.report()).finish_non_exhaustive()
+        f.debug_struct("Mesh")
+            .field("report", &self.report())
+            .finish_non_exhaustive()
     }
-}
-
-impl MeshBuilder {
-    /// How many nodes there are. Node 0 owns the network; the others hold its tickets.
-    #[must_use]
-    pub const fn nodes(mut self, nodes: usize) -> Self {
-        self.nodes = nodes;
-        self
-    }
-
-    /// Which nodes serve the scripted model.
-    #[must_use]
-    pub fn engines(mut self, nodes: &[NodeIndex]) -> Self {
-        self.engines = nodes.to_vec();
-        self
-    }
-
-    /// The time of a decode step; 20 ms unless told.
-    #[must_use]
-    pub const fn step(mut self, step: Micros) -> Self {
-        self.step = step;
-        self
-    }
-
-    /// Every path's delay; 2 ms and up to 3 ms more unless told.
-    #[must_use]
-    pub const fn latency(mut self, base: Micros, jitter: Micros) -> Self {
-        self.latency = Latency { base, jitter };
-        self
-    }
-
-    /// Draws the order of simultaneous turns; promised orders hold all the same.
-    #[must_use]
-    pub const fn shuffled(mut self) -> Self {
-        self.shuffled = true;
-        self
-    }
-
-    /// Nodes that are not started at the beginning.
-    #[must_use]
-    pub fn absent(mut self, nodes: &[NodeIndex]) -> Self {
-        self.absent = nodes.to_vec();
-        self
-    }
-
-    /// Runs the machines in real hosts under real supervisors.
-    #[cfg(feature = "conformance")]
-    #[must_use]
-    pub const fn hosts(mut self) -> Self {
-        self.hosts = true;
-        self
-    }
-
-    /// Starts the mesh.
-    #[must_use]
-    pub fn build(self) -> Mesh {
-        let mut entropy = Entropy::from_number(self.seed);
-        let nodes: Vec<Node> = (0..self.nodes)
-            .map(|index| {
-                let signer = Arc::new(NodeKey(SigningKey::from_bytes(&entropy.bytes())));
-                let engines = match self.engines.contains(&index) {
-                    true => vec![self.step.0],
-                    false => Vec::new(),
-                };
-                Node {
-                    index,
-                    me: signer.node(),
-                    signer,
-                    disk: Disk::default(),
-                    boots: 0,
-                    boot: None,
-                    frozen: None,
-                    engines,
-                }
-            })
-            .collect();
-        let owner = nodes.first().map_or(NodeId([0; 32]), |node| node.me);
-        let network = network_of(owner, "");
-        let paths = Network::new(self.latency, Entropy::from_seed(entropy.bytes()));
-        let make = executor_maker(self.hosts);
-        let world = World::new(self.seed, paths, nodes, self.shuffled, make);
-        let mut mesh = Mesh { world, network, owner };
-        for node in (0..self.nodes).filter(|node| !self.absent.contains(node)) {
-            mesh.start(node);
-        }
-        mesh
-    }
-}
-
-#[cfg(feature = "conformance")]
-fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
-    match hosts {
-        true => Box::new(|| Box::new(crate::executor::hosts::Hosts::new())),
-        false => Box::new(|| Box::<Machines>::default()),
-    }
-}
-
-#[cfg(not(feature = "conformance"))]
-fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
-    assert!(!hosts, "real hosts need the feature `conformance`");
-    Box::new(|| Box::<Machines>::default())
 }
 
 impl Mesh {
@@ -183,7 +70,10 @@ impl Mesh {
             nodes: 2,
             engines: Vec::new(),
             step: Micros::from_millis(20),
-            latency: Latency { base: Micros::from_millis(2), jitter: Micros::from_millis(3) },
+            latency: Latency {
+                base: Micros::from_millis(2),
+                jitter: Micros::from_millis(3),
+            },
             shuffled: false,
             absent: Vec::new(),
             hosts: false,
@@ -216,7 +106,10 @@ impl Mesh {
         });
         self.world.network.silence(self.world.time, node, false);
         let children = self.plan(node, number).children();
-        let effects = children.into_iter().map(|child| Effect::Start(Arc::new(child))).collect();
+        let effects = children
+            .into_iter()
+            .map(|child| Effect::Start(Arc::new(child)))
+            .collect();
         self.world.apply(node, Source::World, effects);
     }
 
@@ -250,11 +143,16 @@ impl Mesh {
         let place = &mut self.world.nodes[node];
         let me = place.me;
         let mut out = DriverOut::default();
-        let mut request = RequestId { boot: place.boots, n: 0 };
+        let mut request = RequestId {
+            boot: place.boots,
+            n: 0,
+        };
         if let Some(boot) = &mut place.boot {
             boot.requests += 1;
             request.n = boot.requests;
-            boot.drivers.gateway.ask(ask.seed_for(request, me, arrived), &mut out);
+            boot.drivers
+                .gateway
+                .ask(ask.seed_for(request, me, arrived), &mut out);
         }
         self.world.carry_out(node, out);
         ClientId { node, request }
@@ -327,8 +225,12 @@ impl Mesh {
 
     /// An actor or driver of a node crashes. Tells whether it was alive.
     pub fn kill_actor(&mut self, node: NodeIndex, who: Address) -> bool {
-        let Some(boot) = &mut self.world.nodes[node].boot else { return false };
-        let Some(life) = boot.switchboard.live(who) else { return false };
+        let Some(boot) = &mut self.world.nodes[node].boot else {
+            return false;
+        };
+        let Some(life) = boot.switchboard.live(who) else {
+            return false;
+        };
         boot.executor.halt(who, life);
         self.world.exited(node, who, life, Exit::Killed);
         true
@@ -347,21 +249,34 @@ impl Mesh {
     #[must_use]
     pub fn waiting(&self, node: NodeIndex) -> usize {
         let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| boot.mailboxes.values().map(|mailbox| mailbox.mail.len()).sum())
+        boot.map_or(0, |boot| {
+            boot.mailboxes
+                .values()
+                .map(|mailbox| mailbox.mail.len())
+                .sum()
+        })
     }
 
     /// Tokens that a node's engines have drawn since they started.
     #[must_use]
     pub fn drawn(&self, node: NodeIndex) -> u64 {
         let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| boot.drivers.engines.values().map(|engine| engine.drawn).sum())
+        boot.map_or(0, |boot| {
+            boot.drivers
+                .engines
+                .values()
+                .map(|engine| engine.drawn)
+                .sum()
+        })
     }
 
     /// Jobs that a node's engines hold.
     #[must_use]
     pub fn jobs(&self, node: NodeIndex) -> usize {
         let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| boot.drivers.engines.values().map(Engine::jobs).sum())
+        boot.map_or(0, |boot| {
+            boot.drivers.engines.values().map(Engine::jobs).sum()
+        })
     }
 
     /// The models that a client of this node would be shown.
@@ -369,6 +284,21 @@ impl Mesh {
     pub fn models(&self, node: NodeIndex) -> Vec<ModelAdvert> {
         let boot = self.world.nodes[node].boot.as_ref();
         boot.map_or_else(Vec::new, |boot| boot.drivers.gateway.models.clone())
+    }
+
+    /// Whether a node's session with another is active, as that node sees it.
+    #[must_use]
+    pub fn is_active(&self, node: NodeIndex, peer: NodeIndex) -> bool {
+        let who = Address::Session(self.network, self.id(peer));
+        self.phase(node, who)
+            .is_some_and(|phase| phase.eq_ignore_ascii_case("active"))
+    }
+
+    /// The phase of an actor of a node, as a console would show it.
+    #[must_use]
+    pub fn phase(&self, node: NodeIndex, who: Address) -> Option<String> {
+        let boot = self.world.nodes[node].boot.as_ref()?;
+        boot.executor.view(who).map(|view| view.phase.to_owned())
     }
 
     /// A node's id.
@@ -423,7 +353,8 @@ impl Mesh {
 
     fn engines_mut(&mut self, node: NodeIndex) -> impl Iterator<Item = &mut Engine> {
         let boot = self.world.nodes[node].boot.as_mut();
-        boot.into_iter().flat_map(|boot| boot.drivers.engines.values_mut())
+        boot.into_iter()
+            .flat_map(|boot| boot.drivers.engines.values_mut())
     }
 
     fn plan(&self, node: NodeIndex, boot: u64) -> tree::Plan {
@@ -442,7 +373,10 @@ impl Mesh {
         let contacts = match node {
             0 => Vec::new(),
             _ => {
-                vec![Contact { node: self.owner, addrs: List::truncated([address_of(0)]) }]
+                vec![Contact {
+                    node: self.owner,
+                    addrs: List::truncated([address_of(0)]),
+                }]
             }
         };
         let network = RosterSeed {
@@ -456,12 +390,18 @@ impl Mesh {
             devices: workers.iter().map(|worker| worker.device).collect(),
             app_version: Label::truncated("simulated"),
         };
-        tree::Plan { networks: vec![network], workers, control: false }
+        tree::Plan {
+            networks: vec![network],
+            workers,
+            control: false,
+        }
     }
 
     fn credential(&self, me: NodeId) -> Credential {
         if me == self.owner {
-            return Credential::Owner { label: Label::default() };
+            return Credential::Owner {
+                label: Label::default(),
+            };
         }
         let secret = SigningKey::from_bytes(&Digest::of("simulated ticket", &[&me.0]).0);
         let grant = Grant {
@@ -475,6 +415,9 @@ impl Mesh {
         let owner = &self.world.nodes[0].signer;
         let joined = Signature::from_bytes(&secret.sign(&grant.joining_bytes(me)).to_bytes());
         let signature = owner.sign(&grant.signing_bytes());
-        Credential::Ticket { grant: Box::new(SignedGrant { grant, signature }), joined }
+        Credential::Ticket {
+            grant: Box::new(SignedGrant { grant, signature }),
+            joined,
+        }
     }
 }

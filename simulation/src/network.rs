@@ -32,7 +32,11 @@ pub(crate) enum Body {
     /// A control frame of a session.
     Control { network: NetworkId, bytes: Vec<u8> },
     /// A job stream begins with its request. `stream` is the asking side's number for it.
-    JobOpen { network: NetworkId, stream: StreamId, bytes: Vec<u8> },
+    JobOpen {
+        network: NetworkId,
+        stream: StreamId,
+        bytes: Vec<u8>,
+    },
     /// A reply on a job stream, to the asking side.
     JobReply { stream: StreamId, bytes: Vec<u8> },
     /// The serving side finished or reset the stream.

@@ -1,15 +1,17 @@
 //! One simulated node: its switchboard, its mailboxes, its machines and its drivers.
 
+use crate::drivers::DriverOut;
 use crate::drivers::engine::Engine;
 use crate::drivers::gateway::Gateway;
 use crate::drivers::store::{Disk, Store};
 use crate::drivers::transport::Transport;
-use crate::drivers::DriverOut;
 use crate::event::{NodeIndex, Time};
 use crate::executor::Executor;
-use kernel::{Depth, Incarnation, Limits, Mail, Mono, Signer, Source, Switchboard, admit, limits_of};
-use messages::{Address, Class, DeviceId, Letter, NodeId, Signature};
 use ed25519_dalek::{Signer as _, SigningKey};
+use kernel::{
+    Depth, Incarnation, Limits, Mail, Mono, Signer, Source, Switchboard, admit, limits_of,
+};
+use messages::{Address, Class, DeviceId, Letter, NodeId, Signature};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 

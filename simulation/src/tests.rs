@@ -33,8 +33,14 @@ fn finish(mesh: &mut Mesh, client: ClientId) -> Answer {
 
 /// An answer is what an unbroken run of the scripted engine says.
 fn check_text(answer: &Answer, seed: u64, tokens: u32) {
-    assert_eq!(answer.text, kernel::scripted::text(seed, tokens), "{answer:?}");
-    let State::Finished { usage, .. } = &answer.state else { panic!("not finished: {answer:?}") };
+    assert_eq!(
+        answer.text,
+        kernel::scripted::text(seed, tokens),
+        "{answer:?}"
+    );
+    let State::Finished { usage, .. } = &answer.state else {
+        panic!("not finished: {answer:?}")
+    };
     assert_eq!(usage.completion, tokens);
     assert_eq!(answer.ends, 1);
 }

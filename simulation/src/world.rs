@@ -71,10 +71,18 @@ impl World {
                 return false;
             }
         }
-        let Some(event) = self.heap.pop() else { return false };
+        let Some(event) = self.heap.pop() else {
+            return false;
+        };
         self.time = self.time.max(event.at);
-        let Some(node) = self.nodes.get_mut(event.node) else { return true };
-        if node.boot.as_ref().is_none_or(|boot| boot.number != event.boot) {
+        let Some(node) = self.nodes.get_mut(event.node) else {
+            return true;
+        };
+        if node
+            .boot
+            .as_ref()
+            .is_none_or(|boot| boot.number != event.boot)
+        {
             return true;
         }
         if let Some(missed) = &mut node.frozen {
@@ -87,13 +95,22 @@ impl World {
 
     /// Puts an occurrence on a node's agenda.
     pub(crate) fn schedule(&mut self, at: Time, node: NodeIndex, what: Occurrence) {
-        let Some(boot) = self.nodes.get(node).and_then(|node| node.boot.as_ref()) else { return };
+        let Some(boot) = self.nodes.get(node).and_then(|node| node.boot.as_ref()) else {
+            return;
+        };
         let boot = boot.number;
         let drawn = self.shuffled && matches!(what, Occurrence::Turn(..));
         let tie = if drawn { self.schedule.number() } else { 0 };
         self.sequence += 1;
         let sequence = self.sequence;
-        self.heap.push(Event { at, tie, sequence, node, boot, what });
+        self.heap.push(Event {
+            at,
+            tie,
+            sequence,
+            node,
+            boot,
+            what,
+        });
     }
 
     /// Puts back what a frozen node has missed.
@@ -120,19 +137,21 @@ impl World {
     }
 
     /// A life ended without being asked to.
-    pub(crate) fn exited(
-        &mut self,
-        node: NodeIndex,
-        who: Address,
-        life: Incarnation,
-        exit: Exit,
-    ) {
+    pub(crate) fn exited(&mut self, node: NodeIndex, who: Address, life: Incarnation, exit: Exit) {
         let now = self.now(node);
-        self.trace.add(now, index_of(node), who, life, &TraceEvent::Exit(exit.clone()));
+        self.trace.add(
+            now,
+            index_of(node),
+            who,
+            life,
+            &TraceEvent::Exit(exit.clone()),
+        );
         if exit.is_abnormal() {
             self.crashes.push((node, who, exit.clone()));
         }
-        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
         boot.mailboxes.remove(&who);
         let mut actions = Vec::new();
         let leaves = if who == Address::Transport {
@@ -144,7 +163,8 @@ impl World {
         for leaf in leaves {
             if let Some(life) = boot.switchboard.live(leaf) {
                 boot.mailboxes.remove(&leaf);
-                boot.switchboard.exited(now, leaf, life, Exit::Normal, &mut actions);
+                boot.switchboard
+                    .exited(now, leaf, life, Exit::Normal, &mut actions);
             }
         }
         self.act(node, actions);
@@ -152,8 +172,14 @@ impl World {
 
     /// Both clocks of a node.
     pub(crate) fn now(&self, node: NodeIndex) -> Now {
-        let started = self.nodes[node].boot.as_ref().map_or(0, |boot| boot.started);
-        Now { mono: Mono(self.time - started), wall: Wall(EPOCH_US + self.time) }
+        let started = self.nodes[node]
+            .boot
+            .as_ref()
+            .map_or(0, |boot| boot.started);
+        Now {
+            mono: Mono(self.time - started),
+            wall: Wall(EPOCH_US + self.time),
+        }
     }
 
     /// Sends packets of a node.
@@ -189,13 +215,20 @@ impl World {
 
     /// The next mail of a mailbox.
     fn turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let Some(boot) = &mut self.nodes[node].boot else { return };
-        let Some(mailbox) = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life)
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
+        let Some(mailbox) = boot
+            .mailboxes
+            .get_mut(&who)
+            .filter(|mailbox| mailbox.life == life)
         else {
             return;
         };
         mailbox.scheduled = false;
-        let Some((_, mail)) = mailbox.take() else { return };
+        let Some((_, mail)) = mailbox.take() else {
+            return;
+        };
         let more = !mailbox.mail.is_empty();
         if is_driver(who) {
             self.drive_mail(node, who, mail);
@@ -215,7 +248,9 @@ impl World {
 
     /// A life that was to end after what it had is over when it has nothing more.
     fn drained(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
         let mailbox = boot.mailboxes.get(&who);
         if mailbox.is_some_and(|mailbox| mailbox.life == life && mailbox.draining) {
             boot.executor.halt(who, life);
@@ -225,8 +260,13 @@ impl World {
 
     fn wake(&mut self, node: NodeIndex, who: Address, life: Incarnation, at: Mono) {
         let now = self.now(node);
-        let Some(boot) = &mut self.nodes[node].boot else { return };
-        let Some(mailbox) = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life)
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
+        let Some(mailbox) = boot
+            .mailboxes
+            .get_mut(&who)
+            .filter(|mailbox| mailbox.life == life)
         else {
             return;
         };
@@ -234,7 +274,9 @@ impl World {
             return;
         }
         mailbox.armed = None;
-        let due = mailbox.deadline.is_some_and(|deadline| deadline <= now.mono);
+        let due = mailbox
+            .deadline
+            .is_some_and(|deadline| deadline <= now.mono);
         if due {
             self.machine_turn(node, who, life, Turn::Deadline);
         } else {
@@ -251,7 +293,9 @@ impl World {
             Turn::Deadline => TraceEvent::Deadline,
         };
         self.trace.add(now, index_of(node), who, life, &event);
-        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
         let outcome = boot.executor.turn(who, life, now, turn);
         if let Some(exit) = outcome.exit {
             return self.exited(node, who, life, exit);
@@ -272,10 +316,16 @@ impl World {
     /// Sees to it that a wake is on its way, no later than the deadline.
     fn arm(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
         let now = self.now(node).mono;
-        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
         let started = boot.started;
-        let Some(mailbox) = boot.mailboxes.get_mut(&who) else { return };
-        let Some(deadline) = mailbox.deadline else { return };
+        let Some(mailbox) = boot.mailboxes.get_mut(&who) else {
+            return;
+        };
+        let Some(deadline) = mailbox.deadline else {
+            return;
+        };
         if mailbox.armed.is_none_or(|armed| deadline < armed) {
             mailbox.armed = Some(deadline);
             let at = started + deadline.max(now).0;
@@ -284,8 +334,13 @@ impl World {
     }
 
     fn schedule_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let Some(boot) = &mut self.nodes[node].boot else { return };
-        let Some(mailbox) = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life)
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
+        let Some(mailbox) = boot
+            .mailboxes
+            .get_mut(&who)
+            .filter(|mailbox| mailbox.life == life)
         else {
             return;
         };
@@ -303,7 +358,9 @@ impl World {
             }
             actions = more;
         }
-        let Some(boot) = &self.nodes[node].boot else { return };
+        let Some(boot) = &self.nodes[node].boot else {
+            return;
+        };
         let started = boot.started;
         if let Some(deadline) = boot.switchboard.deadline() {
             let at = (started + deadline.at.0).max(self.time);
@@ -313,11 +370,20 @@ impl World {
 
     fn act_once(&mut self, node: NodeIndex, action: Action, more: &mut Vec<Action>) {
         let now = self.now(node);
-        let Some(boot) = &mut self.nodes[node].boot else { return };
+        let Some(boot) = &mut self.nodes[node].boot else {
+            return;
+        };
         match action {
-            Action::Deliver { to, life, from, mail } => {
-                let mailbox =
-                    boot.mailboxes.entry(to).or_insert_with(|| Mailbox::new(to, life));
+            Action::Deliver {
+                to,
+                life,
+                from,
+                mail,
+            } => {
+                let mailbox = boot
+                    .mailboxes
+                    .entry(to)
+                    .or_insert_with(|| Mailbox::new(to, life));
                 if mailbox.life != life {
                     *mailbox = Mailbox::new(to, life);
                 }
@@ -332,7 +398,10 @@ impl World {
             }
             Action::Spawn { child, life } => self.spawn(node, &child, life, more),
             Action::Halt { who, life, how } => {
-                let mailbox = boot.mailboxes.get_mut(&who).filter(|mailbox| mailbox.life == life);
+                let mailbox = boot
+                    .mailboxes
+                    .get_mut(&who)
+                    .filter(|mailbox| mailbox.life == life);
                 if let Some(mailbox) = mailbox
                     && how == How::Drain
                     && !mailbox.mail.is_empty()
@@ -341,30 +410,32 @@ impl World {
                     return;
                 }
                 let exit = Exit::Stopped;
-                self.trace.add(now, index_of(node), who, life, &TraceEvent::Exit(exit.clone()));
+                self.trace.add(
+                    now,
+                    index_of(node),
+                    who,
+                    life,
+                    &TraceEvent::Exit(exit.clone()),
+                );
                 boot.executor.halt(who, life);
                 boot.mailboxes.remove(&who);
                 boot.switchboard.exited(now, who, life, exit, more);
             }
             Action::Parked { to, letter } => {
                 let event = TraceEvent::Park(Box::new(letter));
-                self.trace.add(now, index_of(node), to, Incarnation::default(), &event);
+                self.trace
+                    .add(now, index_of(node), to, Incarnation::default(), &event);
             }
         }
     }
 
-    fn spawn(
-        &mut self,
-        node: NodeIndex,
-        child: &Child,
-        life: Incarnation,
-        more: &mut Vec<Action>,
-    ) {
+    fn spawn(&mut self, node: NodeIndex, child: &Child, life: Incarnation, more: &mut Vec<Action>) {
         let now = self.now(node);
         let at = child.at;
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
-        self.trace.add(now, index_of(node), at, life, &TraceEvent::Start);
+        self.trace
+            .add(now, index_of(node), at, life, &TraceEvent::Start);
         let begun = if is_driver(at) {
             driving::renew(place.index, place.me, &place.engines, boot, at, life);
             Ok(())

@@ -22,7 +22,10 @@ impl Reply {
     /// A header's value.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(of, _)| of == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
@@ -108,17 +111,27 @@ impl Stream {
     /// A header's value.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(of, _)| of == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// One line of the body; chunk sizes and blank lines are passed over.
     #[expect(clippy::disallowed_methods, reason = "a client measures real time")]
     fn read_event(&mut self) -> bool {
         let mut line = String::new();
-        if self.reader.read_line(&mut line).expect("the stream is readable in time") == 0 {
+        if self
+            .reader
+            .read_line(&mut line)
+            .expect("the stream is readable in time")
+            == 0
+        {
             return false;
         }
-        let Some(data) = line.trim_end().strip_prefix("data: ") else { return true };
+        let Some(data) = line.trim_end().strip_prefix("data: ") else {
+            return true;
+        };
         if data == "[DONE]" {
             return false;
         }
@@ -128,7 +141,10 @@ impl Stream {
             return true;
         }
         let choice = &event["choices"][0];
-        if let Some(text) = choice["delta"]["content"].as_str().filter(|text| !text.is_empty()) {
+        if let Some(text) = choice["delta"]["content"]
+            .as_str()
+            .filter(|text| !text.is_empty())
+        {
             let now = Instant::now();
             let waited = self.last.map_or(Duration::ZERO, |last| now - last);
             self.pause = self.pause.max(waited);
@@ -145,11 +161,14 @@ impl Stream {
 
 fn send(address: &str, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(address).expect("the node listens");
-    stream.set_read_timeout(Some(READ_WAIT)).expect("a time limit");
+    stream
+        .set_read_timeout(Some(READ_WAIT))
+        .expect("a time limit");
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     )
     .expect("the node reads");
     BufReader::new(stream)
@@ -157,9 +176,9 @@ fn send(address: &str, method: &str, path: &str, body: &str) -> BufReader<TcpStr
 
 fn whole(mut reader: BufReader<TcpStream>) -> Reply {
     let (status, headers) = head(&mut reader);
-    let chunked = headers.iter().any(|(name, value)| {
-        name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked")
-    });
+    let chunked = headers
+        .iter()
+        .any(|(name, value)| name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked"));
     let mut body = Vec::new();
     if chunked {
         while let Some(size) = chunk_size(&mut reader) {
@@ -170,13 +189,19 @@ fn whole(mut reader: BufReader<TcpStream>) -> Reply {
     } else {
         reader.read_to_end(&mut body).expect("a whole body");
     }
-    Reply { status, headers, body }
+    Reply {
+        status,
+        headers,
+        body,
+    }
 }
 
 fn chunk_size(reader: &mut BufReader<TcpStream>) -> Option<usize> {
     let mut line = String::new();
     reader.read_line(&mut line).expect("a chunk's size");
-    usize::from_str_radix(line.trim(), 16).ok().filter(|size| *size > 0)
+    usize::from_str_radix(line.trim(), 16)
+        .ok()
+        .filter(|size| *size > 0)
 }
 
 fn head(reader: &mut BufReader<TcpStream>) -> (u16, Vec<(String, String)>) {

@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    clippy::print_stderr,
     reason = "helpers of tests fail by panicking"
 )]
 

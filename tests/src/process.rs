@@ -56,7 +56,11 @@ fn binary() -> PathBuf {
         path.pop();
     }
     let binary = path.join("mesh-node");
-    assert!(binary.exists(), "build it first: cargo build -p mesh-node (no {})", binary.display());
+    assert!(
+        binary.exists(),
+        "build it first: cargo build -p mesh-node (no {})",
+        binary.display()
+    );
     binary
 }
 
@@ -118,15 +122,23 @@ impl Node {
                 }
             }
         });
-        let mut node =
-            Self { child, lines, id: String::new(), api: String::new(), console: String::new() };
+        let mut node = Self {
+            child,
+            lines,
+            id: String::new(),
+            api: String::new(),
+            console: String::new(),
+        };
         node.read_until_ready();
         node
     }
 
     fn read_until_ready(&mut self) {
         loop {
-            let line = self.lines.recv_timeout(START_WAIT).expect("the node gets ready");
+            let line = self
+                .lines
+                .recv_timeout(START_WAIT)
+                .expect("the node gets ready");
             if let Some(id) = line.strip_prefix("node ") {
                 id.clone_into(&mut self.id);
             } else if let Some(url) = line.strip_prefix("api http://") {
@@ -148,7 +160,9 @@ impl Node {
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
         assert!(sent.expect("kill runs").success(), "kill -{name}");
     }
 
@@ -177,7 +191,9 @@ impl Node {
         self.wait_for("peers", |status| {
             let peers = status["peers"].as_array().cloned().unwrap_or_default();
             let active = |peer: &&serde_json::Value| {
-                peer["phase"].as_str().is_some_and(|phase| phase.eq_ignore_ascii_case("active"))
+                peer["phase"]
+                    .as_str()
+                    .is_some_and(|phase| phase.eq_ignore_ascii_case("active"))
             };
             peers.iter().filter(active).count() == count
         });

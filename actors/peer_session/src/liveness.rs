@@ -111,7 +111,10 @@ impl PeerSession {
         if !self.live.fresh && now.mono >= self.live.stale_since + SILENT {
             return self.end(Ended::LinkLost(LinkLoss::TimedOut), None, out);
         }
-        let quiet = self.live.unheard.is_some_and(|since| now.mono >= since + QUIET);
+        let quiet = self
+            .live
+            .unheard
+            .is_some_and(|since| now.mono >= since + QUIET);
         if quiet && !self.live.warned {
             self.live.warned = true;
             self.warn_requests(out);

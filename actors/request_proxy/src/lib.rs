@@ -7,8 +7,9 @@
 //!
 //! # Inputs
 //! `request_proxy::Input`: `Routed` from the router; `Opened` and `NotOpened` from a session;
-//! `Reply` from a stream or a worker; `StreamEnded` from a stream; `Silent` from a session; `Client` and `ClientGone` from
-//! the gateway. `Down` of the gateway, of the worker that serves, of the stream that is read.
+//! `Reply` from a stream or a worker; `StreamEnded` from a stream; `Silent` from a session;
+//! `Client` and `ClientGone` from the gateway. `Down` of the gateway, of the worker that serves,
+//! of the stream that is read.
 //!
 //! # Output
 //! To the router `Route` and one `Outcome` for each attempt; to a holder the job, the client's

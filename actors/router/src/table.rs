@@ -190,7 +190,7 @@ impl Table {
         }
     }
 
-    /// A request is no longer there.
+    /// A request has left this holder.
     pub(crate) fn forget_choice(&mut self, via: Via) {
         if let Some(holder) = self.holders.get_mut(&via) {
             holder.chosen = holder.chosen.saturating_sub(1);

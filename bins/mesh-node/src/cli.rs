@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 /// Pools machines of people who trust each other behind one OpenAI-compatible endpoint.
 #[derive(Debug, Parser)]
-#[command(name = "mesh-node", version, after_help = "Example: mesh-node serve --model builtin")]
+#[command(
+    name = "mesh-node",
+    version,
+    after_help = "Example: mesh-node serve --model builtin"
+)]
 pub(crate) struct Cli {
     /// The node's folder [default: the platform's data directory].
     #[arg(long, global = true, value_name = "DIR")]
@@ -21,7 +25,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the node until it is stopped.
-    #[command(after_help = "Examples:\n  mesh-node serve --model builtin\n  mesh-node serve --join TICKET --api 127.0.0.1:9400")]
+    #[command(after_help = "Examples:\n  mesh-node serve --model builtin\n  \
+                      mesh-node serve --join TICKET --api 127.0.0.1:9400")]
     Serve(Serve),
     /// Make the home: key, database and a configuration to edit.
     #[command(after_help = "Example: mesh-node init --home ./alice")]

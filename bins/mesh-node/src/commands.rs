@@ -36,7 +36,9 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Models => status::models(&home, cli.json)?,
         Command::Stop => stop(&home)?,
         Command::Config { command } => return config(&home, &command, cli.json),
-        Command::Identity { command: Identity::Show } => identity(&home, cli.json)?,
+        Command::Identity {
+            command: Identity::Show,
+        } => identity(&home, cli.json)?,
         Command::Version => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -73,7 +75,11 @@ fn ticket(home: &Path, command: Ticket, as_json: bool) -> Result<()> {
     let request = match command {
         Ticket::New { name, expires_in } => {
             let expires = expires_in.as_deref().map(expiry).transpose()?;
-            Request::TicketNew { network: None, name, expires }
+            Request::TicketNew {
+                network: None,
+                name,
+                expires,
+            }
         }
         Ticket::List => Request::TicketList { network: None },
         Ticket::Revoke { ticket } => {
@@ -83,7 +89,10 @@ fn ticket(home: &Path, command: Ticket, as_json: bool) -> Result<()> {
                     .map(|ticket| ticket.grant.grant.ticket)
                     .context("neither a ticket's key nor a ticket")?,
             };
-            Request::TicketRevoke { network: None, ticket: key }
+            Request::TicketRevoke {
+                network: None,
+                ticket: key,
+            }
         }
     };
     match ask(home, &request)? {
@@ -99,7 +108,12 @@ fn ticket(home: &Path, command: Ticket, as_json: bool) -> Result<()> {
 }
 
 fn join(path: &Path, ticket: String, as_json: bool) -> Result<()> {
-    let network = match ask(path, &Request::Join { ticket: ticket.clone() }) {
+    let network = match ask(
+        path,
+        &Request::Join {
+            ticket: ticket.clone(),
+        },
+    ) {
         Ok(Response::Joined(network)) => network,
         Ok(Response::Refused(why)) => bail!("{why}"),
         Ok(_) => bail!("the node answered another question"),
@@ -124,9 +138,14 @@ fn stop(home: &Path) -> Result<()> {
     match ask(home, &Request::Stop)? {
         Response::Done => {}
         Response::Refused(why) => bail!("{why}"),
-        _ => bail!("the node answered another question"),
+        Response::Status(..) | Response::Ticket(_) | Response::Tickets(_) | Response::Joined(_) => {
+            bail!("the node answered another question")
+        }
     }
-    #[expect(clippy::disallowed_methods, reason = "a command line waits in real time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a command line waits in real time"
+    )]
     let start = Instant::now();
     while Home::open(home).is_err() {
         if start.elapsed() > STOP_WAIT {
@@ -173,7 +192,11 @@ fn config(home: &Path, command: &ConfigCommand, as_json: bool) -> Result<ExitCod
         }
     }
     let bad = matches!(command, ConfigCommand::Check) && !unknown.is_empty();
-    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if bad {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn identity(path: &Path, as_json: bool) -> Result<()> {
@@ -181,9 +204,7 @@ fn identity(path: &Path, as_json: bool) -> Result<()> {
         Ok(Response::Status(about, _)) => about.node,
         Ok(Response::Refused(why)) => bail!("{why}"),
         Ok(_) => bail!("the node answered another question"),
-        Err(ClientError::NotRunning(_)) => {
-            node::id_of(&load_or_create(&Home::open(path)?)?)
-        }
+        Err(ClientError::NotRunning(_)) => node::id_of(&load_or_create(&Home::open(path)?)?),
         Err(error) => return Err(error.into()),
     };
     if as_json {
@@ -210,8 +231,13 @@ fn expiry(text: &str) -> Result<Wall> {
     wall().0.checked_add(span).map(Wall).with_context(wrong)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a command line has the time of its machine")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command line has the time of its machine"
+)]
 fn wall() -> Wall {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Wall(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

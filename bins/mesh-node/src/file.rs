@@ -43,8 +43,16 @@ pub(crate) struct File {
     pub(crate) log: Option<String>,
 }
 
-const KEYS: [&str; 8] =
-    ["models", "engine", "scripted_rate", "api", "console", "listen", "api_key_file", "log"];
+const KEYS: [&str; 8] = [
+    "models",
+    "engine",
+    "scripted_rate",
+    "api",
+    "console",
+    "listen",
+    "api_key_file",
+    "log",
+];
 
 impl File {
     /// Reads the file of a home; the defaults where there is none. Gives the unknown keys too.
@@ -91,7 +99,10 @@ impl File {
 
 /// The configuration in force: a flag wins over a variable, a variable over the file.
 pub(crate) fn config(home: &Path, file: &File, serve: &Serve) -> Result<Config> {
-    let rate = serve.scripted_rate.or(file.scripted_rate).unwrap_or(SCRIPTED_RATE);
+    let rate = serve
+        .scripted_rate
+        .or(file.scripted_rate)
+        .unwrap_or(SCRIPTED_RATE);
     let engine = match serve.engine.or(file.engine()?).unwrap_or(EngineKind::Llama) {
         EngineKind::Llama => Engine::Llama,
         EngineKind::Scripted => Engine::Scripted { rate },
@@ -106,11 +117,24 @@ pub(crate) fn config(home: &Path, file: &File, serve: &Serve) -> Result<Config> 
         .transpose()?;
     Ok(Config {
         home: home.to_owned(),
-        runtime: std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
+        runtime: runtime(),
         api: address(serve.api, "MESH_API_PORT", file.api, API_PORT)?,
-        console: address(serve.console, "MESH_CONSOLE_PORT", file.console, CONSOLE_PORT)?,
-        listen: if serve.listen.is_empty() { file.listen.clone() } else { serve.listen.clone() },
-        models: if serve.models.is_empty() { file.models.clone() } else { serve.models.clone() },
+        console: address(
+            serve.console,
+            "MESH_CONSOLE_PORT",
+            file.console,
+            CONSOLE_PORT,
+        )?,
+        listen: if serve.listen.is_empty() {
+            file.listen.clone()
+        } else {
+            serve.listen.clone()
+        },
+        models: if serve.models.is_empty() {
+            file.models.clone()
+        } else {
+            serve.models.clone()
+        },
         engine,
         join: serve.join.clone(),
         api_key,
@@ -134,7 +158,10 @@ fn address(
     match std::env::var(variable) {
         Ok(text) => {
             let port: u16 = text.parse().unwrap_or(0);
-            ensure!(port != 0, "{variable}={text}: a port is a number from 1 to 65535");
+            ensure!(
+                port != 0,
+                "{variable}={text}: a port is a number from 1 to 65535"
+            );
             address.set_port(port);
         }
         Err(std::env::VarError::NotPresent) => {}
@@ -143,10 +170,19 @@ fn address(
     Ok(address)
 }
 
+/// Where sockets lie that do not fit the home.
+#[expect(clippy::disallowed_methods, reason = "binaries read the environment")]
+fn runtime() -> PathBuf {
+    std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from)
+}
+
 fn engine_command() -> Result<Vec<String>> {
     let binary = std::env::current_exe().context("the path of this program")?;
-    let binary = binary.to_str().context("this program's path is not UTF-8")?.to_owned();
-    Ok(vec![binary, node::ENGINE_MARKER.to_owned()])
+    let binary = binary
+        .to_str()
+        .context("this program's path is not UTF-8")?
+        .to_owned();
+    Ok(vec![binary])
 }
 
 /// The home that a command means.

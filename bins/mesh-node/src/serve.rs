@@ -52,7 +52,9 @@ async fn until_stopped(config: Config) -> Result<()> {
 fn start_logs(form: LogForm) {
     let filter = EnvFilter::try_from_env("MESH_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,host=info,node=info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match form {
         LogForm::Pretty => logs.init(),
         LogForm::Json => logs.json().init(),

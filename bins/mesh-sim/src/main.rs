@@ -5,7 +5,10 @@ use clap::{Parser, Subcommand};
 use simulation::{Ask, Mesh, Report, State, millis, secs};
 
 #[derive(Debug, Parser)]
-#[command(version, about = "Runs the mesh in virtual time: production actors, one seed")]
+#[command(
+    version,
+    about = "Runs the mesh in virtual time: production actors, one seed"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,13 +37,21 @@ enum Command {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Run { seed, nodes, tokens, kill_at } => run(seed, nodes, tokens, kill_at),
+        Command::Run {
+            seed,
+            nodes,
+            tokens,
+            kill_at,
+        } => run(seed, nodes, tokens, kill_at),
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 fn run(seed: u64, nodes: usize, tokens: u32, kill_at: Option<u64>) -> Result<()> {
-    ensure!(nodes >= 3, "a mesh of {nodes} nodes has no second holder: use --nodes 3 or more");
+    ensure!(
+        nodes >= 3,
+        "a mesh of {nodes} nodes has no second holder: use --nodes 3 or more"
+    );
     let engines: Vec<usize> = (0..nodes).filter(|node| *node != 1).collect();
     let mut mesh = Mesh::seed(seed).nodes(nodes).engines(&engines).build();
     mesh.run_for(secs(2) + millis(20).times(nodes as u64));
@@ -59,11 +70,25 @@ fn run(seed: u64, nodes: usize, tokens: u32, kill_at: Option<u64>) -> Result<()>
     });
     ensure!(over, "seed {seed}: the request hangs");
     let answer = mesh.answer(client);
-    let Report { time_us, turns, trace_events, trace, packets, bytes, crashes } = mesh.report();
+    let Report {
+        time_us,
+        turns,
+        trace_events,
+        trace,
+        packets,
+        bytes,
+        crashes,
+    } = mesh.report();
     println!("seed {seed} nodes {nodes} tokens {tokens}");
-    println!("answer {:?}, {} bytes, longest pause {} µs", answer.state, answer.text.len(),
-        answer.pause_us_max);
-    println!("time {time_us} µs, turns {turns}, packets {packets}, bytes {bytes}, crashes {crashes}");
+    println!(
+        "answer {:?}, {} bytes, longest pause {} µs",
+        answer.state,
+        answer.text.len(),
+        answer.pause_us_max
+    );
+    println!(
+        "time {time_us} µs, turns {turns}, packets {packets}, bytes {bytes}, crashes {crashes}"
+    );
     println!("trace {trace} ({trace_events} events)");
     ensure!(
         answer.text == simulation::expected_text(seed, tokens),
@@ -71,4 +96,3 @@ fn run(seed: u64, nodes: usize, tokens: u32, kill_at: Option<u64>) -> Result<()>
     );
     Ok(())
 }
-

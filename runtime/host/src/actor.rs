@@ -110,7 +110,11 @@ impl Actor for Host {
         _me: ActorRef<Envelope>,
         args: HostArgs,
     ) -> Result<HostState, ActorProcessingErr> {
-        Ok(HostState { args, out: Outbox::new(), armed: None })
+        Ok(HostState {
+            args,
+            out: Outbox::new(),
+            armed: None,
+        })
     }
 
     async fn handle(
@@ -119,7 +123,9 @@ impl Actor for Host {
         envelope: Envelope,
         state: &mut HostState,
     ) -> Result<(), ActorProcessingErr> {
-        state.take(envelope).map_err(|exit| Box::new(Died(exit)) as ActorProcessingErr)
+        state
+            .take(envelope)
+            .map_err(|exit| Box::new(Died(exit)) as ActorProcessingErr)
     }
 
     /// A host has no children; the default would stop it at any event.
@@ -172,7 +178,9 @@ impl HostState {
         let now = post.now();
         match body {
             Body::Machine(machine) => {
-                let due = machine.deadline().is_some_and(|deadline| deadline.at <= now.mono);
+                let due = machine
+                    .deadline()
+                    .is_some_and(|deadline| deadline.at <= now.mono);
                 if turn != Turn::Deadline || due {
                     step(machine.as_mut(), now, turn, &mut self.out)?;
                 }
@@ -190,7 +198,13 @@ impl HostState {
     }
 
     fn leave_turn(&mut self) {
-        let HostArgs { body, post, at, life, .. } = &self.args;
+        let HostArgs {
+            body,
+            post,
+            at,
+            life,
+            ..
+        } = &self.args;
         if !self.out.effects().is_empty() {
             post.post(Source::Actor(*at, *life), self.out.effects_mut());
         }
@@ -207,12 +221,7 @@ impl HostState {
 }
 
 /// One turn: effects stay in `out` only if it succeeded.
-fn step(
-    machine: &mut dyn DynMachine,
-    now: Now,
-    turn: Turn,
-    out: &mut Outbox,
-) -> Result<(), Exit> {
+fn step(machine: &mut dyn DynMachine, now: Now, turn: Turn, out: &mut Outbox) -> Result<(), Exit> {
     let result = catch_unwind(AssertUnwindSafe(|| {
         let result = machine.turn(now, turn, out);
         if cfg!(debug_assertions) && result.is_ok() {

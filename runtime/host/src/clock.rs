@@ -12,17 +12,30 @@ pub struct Clock {
 impl Clock {
     /// Starts at zero.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where real time enters a node")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where real time enters a node"
+    )]
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     /// Both clocks at once.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where real time enters a node")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where real time enters a node"
+    )]
     pub fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono: Mono(micros(self.start.elapsed())), wall: Wall(micros(wall)) }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Now {
+            mono: Mono(micros(self.start.elapsed())),
+            wall: Wall(micros(wall)),
+        }
     }
 
     /// The instant of a deadline, for the runtime's timers.

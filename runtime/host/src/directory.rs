@@ -37,7 +37,11 @@ struct Board {
 impl Directory {
     pub(crate) fn new(boot: u64, clock: Clock) -> Self {
         let switchboard = Switchboard::new(boot);
-        let board = Board { switchboard, doors: BTreeMap::new(), limbo: BTreeMap::new() };
+        let board = Board {
+            switchboard,
+            doors: BTreeMap::new(),
+            limbo: BTreeMap::new(),
+        };
         Self {
             clock,
             live: DashMap::new(),
@@ -158,7 +162,11 @@ impl Directory {
     /// Every address that is taken.
     #[must_use]
     pub fn addresses(&self) -> Vec<Address> {
-        self.board().switchboard.addresses().map(|(who, _)| who).collect()
+        self.board()
+            .switchboard
+            .addresses()
+            .map(|(who, _)| who)
+            .collect()
     }
 
     /// Letters that wait in an actor's mailbox.
@@ -217,7 +225,12 @@ impl Directory {
 
     fn act(&self, board: &mut Board, action: Action, more: &mut Vec<Action>) {
         match action {
-            Action::Deliver { to, life, from, mail } => {
+            Action::Deliver {
+                to,
+                life,
+                from,
+                mail,
+            } => {
                 let door = board.doors.get(&to).filter(|(of, _)| *of == life);
                 let Some((_, door)) = door else { return };
                 match door.enter(mail) {
@@ -266,7 +279,9 @@ impl Post for Directory {
 
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Directory").field("live", &self.live.len()).finish_non_exhaustive()
+        f.debug_struct("Directory")
+            .field("live", &self.live.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -58,7 +58,10 @@ impl Gauge {
 
     /// The newest letter of a key.
     pub(crate) fn take_newest(&self, key: &Coalesce) -> Option<Letter> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
+        self.newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key)
     }
 
     /// Counts in what is put into the mailbox past the door.
@@ -102,11 +105,7 @@ impl Door {
     }
 }
 
-fn enter_actor(
-    actor: &ActorRef<Envelope>,
-    gauge: &Gauge,
-    letter: Letter,
-) -> Result<(), Refused> {
+fn enter_actor(actor: &ActorRef<Envelope>, gauge: &Gauge, letter: Letter) -> Result<(), Refused> {
     let class = letter.class();
     if admit(&class, gauge.depth(), gauge.limits).is_err() {
         return Err(Refused::Full(Box::new(letter)));
@@ -145,9 +144,11 @@ fn dead(error: ractor::MessagingErr<Envelope>, gauge: &Gauge) -> Refused {
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Actor(actor, gauge) => {
-                f.debug_tuple("Actor").field(&actor.get_id()).field(gauge).finish()
-            }
+            Self::Actor(actor, gauge) => f
+                .debug_tuple("Actor")
+                .field(&actor.get_id())
+                .field(gauge)
+                .finish(),
             Self::Leaf(_) => f.write_str("Leaf"),
         }
     }

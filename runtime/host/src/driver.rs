@@ -1,8 +1,8 @@
 //! Drivers: actors that own a foreign resource.
 
+use crate::actor::Envelope;
 use crate::directory::Directory;
 use crate::door::Leaf;
-use crate::actor::Envelope;
 use kernel::{Child, Effect, Failure, Incarnation, Now, Source, Turn};
 use messages::{Address, Letter};
 use ractor::ActorRef;
@@ -49,7 +49,12 @@ pub struct Port {
 
 impl Port {
     pub(crate) fn new(directory: Arc<Directory>, at: Address, life: Incarnation) -> Self {
-        Self { directory, at, life, me: Arc::new(OnceLock::new()) }
+        Self {
+            directory,
+            at,
+            life,
+            me: Arc::new(OnceLock::new()),
+        }
     }
 
     pub(crate) fn bind(&self, me: ActorRef<Envelope>) {
@@ -76,12 +81,14 @@ impl Port {
 
     /// Sends a letter. What cannot be delivered comes back to the driver as a signal.
     pub fn tell(&self, letter: Letter) {
-        self.directory.send(Source::Actor(self.at, self.life), letter);
+        self.directory
+            .send(Source::Actor(self.at, self.life), letter);
     }
 
     /// Carries out effects in order.
     pub fn post(&self, mut effects: Vec<Effect>) {
-        self.directory.apply(Source::Actor(self.at, self.life), &mut effects);
+        self.directory
+            .apply(Source::Actor(self.at, self.life), &mut effects);
     }
 
     /// Ends this life: the resource is lost.
@@ -96,7 +103,11 @@ impl Port {
     #[must_use]
     pub fn leaf(&self, at: Address, leaf: Arc<dyn Leaf>) -> LeafPort {
         let life = self.directory.leaf_up(at, leaf);
-        LeafPort { directory: Arc::clone(&self.directory), at, life }
+        LeafPort {
+            directory: Arc::clone(&self.directory),
+            at,
+            life,
+        }
     }
 }
 
@@ -116,13 +127,15 @@ pub struct LeafPort {
 impl LeafPort {
     /// Sends a letter. What cannot be delivered comes back to the leaf as a signal.
     pub fn tell(&self, letter: Letter) {
-        self.directory.send(Source::Actor(self.at, self.life), letter);
+        self.directory
+            .send(Source::Actor(self.at, self.life), letter);
     }
 
     /// Watches an actor: its Down is offered to the leaf.
     pub fn watch(&self, who: Address) {
         let mut effects = vec![Effect::Watch(who)];
-        self.directory.apply(Source::Actor(self.at, self.life), &mut effects);
+        self.directory
+            .apply(Source::Actor(self.at, self.life), &mut effects);
     }
 }
 

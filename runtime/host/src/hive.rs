@@ -34,7 +34,9 @@ pub struct HiveConfig {
 
 impl fmt::Debug for HiveConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HiveConfig").field("boot", &self.boot).finish_non_exhaustive()
+        f.debug_struct("HiveConfig")
+            .field("boot", &self.boot)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,14 +61,21 @@ impl Hive {
             gauges: Mutex::new(BTreeMap::new()),
             ports: Mutex::new(BTreeMap::new()),
         });
-        let supervisor = Supervisor { branch: Branch::Node, nursery };
+        let supervisor = Supervisor {
+            branch: Branch::Node,
+            nursery,
+        };
         let (root, _task) = Supervisor::spawn(None, supervisor, Arc::default())
             .await
             .map_err(|error| error.to_string())?;
         directory.bind(root.clone());
         let mut timer = JoinSet::new();
         timer.spawn(Arc::clone(&directory).keep_time());
-        let hive = Self { directory, root, _timer: timer };
+        let hive = Self {
+            directory,
+            root,
+            _timer: timer,
+        };
         for child in children {
             hive.start_child(child);
         }
@@ -81,7 +90,8 @@ impl Hive {
 
     /// Starts one more child.
     pub fn start_child(&self, child: Child) {
-        self.directory.apply(Source::World, &mut vec![Effect::Start(Arc::new(child))]);
+        self.directory
+            .apply(Source::World, &mut vec![Effect::Start(Arc::new(child))]);
     }
 
     /// Sends a letter from outside the node. What cannot be delivered is dropped.
@@ -141,15 +151,18 @@ impl Nursery for NodeNursery {
         let body = if child.seed == Seed::Driver {
             let port = Port::new(Arc::clone(&self.directory), at, life);
             let driver = self.config.drivers.build(child, port.clone())?;
-            self.ports.lock().unwrap_or_else(PoisonError::into_inner).insert(life, port);
+            self.ports
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(life, port);
             Body::Driver(driver)
         } else {
             let ctx = Ctx {
                 entropy: Entropy::of(&self.config.entropy_seed, at, life),
                 signer: Arc::clone(&self.config.signer),
             };
-            let machine = tree::build(&child.seed, ctx)
-                .map_err(|_| format!("{at} is no machine"))?;
+            let machine =
+                tree::build(&child.seed, ctx).map_err(|_| format!("{at} is no machine"))?;
             Body::Machine(machine)
         };
         let gauge = gauge_of(at);
@@ -158,12 +171,26 @@ impl Nursery for NodeNursery {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(life, Arc::clone(&gauge));
         let post = Arc::clone(&self.directory) as Arc<dyn Post>;
-        Ok(HostArgs { body, at, life, gauge, post })
+        Ok(HostArgs {
+            body,
+            at,
+            life,
+            gauge,
+            post,
+        })
     }
 
     fn started(&self, who: Address, life: Incarnation, actor: ActorRef<Envelope>) {
-        let gauge = self.gauges.lock().unwrap_or_else(PoisonError::into_inner).remove(&life);
-        let port = self.ports.lock().unwrap_or_else(PoisonError::into_inner).remove(&life);
+        let gauge = self
+            .gauges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&life);
+        let port = self
+            .ports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&life);
         if let Some(port) = port {
             port.bind(actor.clone());
         }
@@ -172,8 +199,14 @@ impl Nursery for NodeNursery {
     }
 
     fn exited(&self, who: Address, life: Incarnation, exit: Exit) {
-        self.gauges.lock().unwrap_or_else(PoisonError::into_inner).remove(&life);
-        self.ports.lock().unwrap_or_else(PoisonError::into_inner).remove(&life);
+        self.gauges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&life);
+        self.ports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&life);
         self.directory.exited(who, life, exit);
     }
 }

@@ -63,7 +63,10 @@ impl Actor for Supervisor {
         _me: ActorRef<Supervise>,
         members: Members,
     ) -> Result<SupervisorState, ActorProcessingErr> {
-        Ok(SupervisorState { members, branches: BTreeMap::new() })
+        Ok(SupervisorState {
+            members,
+            branches: BTreeMap::new(),
+        })
     }
 
     async fn handle(
@@ -139,7 +142,8 @@ impl Supervisor {
                 self.nursery.started(at, life, actor);
             }
             Err(error) => {
-                self.nursery.exited(at, life, Exit::StartFailed(error.to_string()));
+                self.nursery
+                    .exited(at, life, Exit::StartFailed(error.to_string()));
             }
         }
     }
@@ -161,7 +165,10 @@ impl Supervisor {
             None => message,
         };
         let members = Members::default();
-        let supervisor = Self { branch, nursery: Arc::clone(&self.nursery) };
+        let supervisor = Self {
+            branch,
+            nursery: Arc::clone(&self.nursery),
+        };
         let spawned =
             Self::spawn_linked(None, supervisor, Arc::clone(&members), me.get_cell()).await;
         let Supervise::Spawn(child, _) = &unsent;

@@ -1,6 +1,9 @@
 //! Real actors: what the switchboard decides is what happens.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test names the one thing it waits for")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names the one thing it waits for"
+)]
 
 use crate::{Driver, DriverFactory, Hive, HiveConfig, Leaf, LeafPort, Port};
 use kernel::{
@@ -8,8 +11,7 @@ use kernel::{
 };
 use messages::ports::{control, store, stream};
 use messages::{
-    Address, Branch, Letter, NetworkId, NodeId, QueryId, Refusal, Seed, Signature,
-    StreamId, Token,
+    Address, Branch, Letter, NetworkId, NodeId, QueryId, Refusal, Seed, Signature, StreamId, Token,
 };
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -51,7 +53,11 @@ impl DriverFactory for Probes {
     fn build(&self, _child: &Child, port: Port) -> Result<Box<dyn Driver>, String> {
         self.ports.lock().unwrap().push(port.clone());
         let seen = self.seen.lock().unwrap().clone();
-        Ok(Box::new(Probe { seen, act: Arc::clone(&self.act), port }))
+        Ok(Box::new(Probe {
+            seen,
+            act: Arc::clone(&self.act),
+            port,
+        }))
     }
 }
 
@@ -84,7 +90,10 @@ impl Bench {
             signer: Arc::new(NoKey),
             drivers: Arc::clone(&probes) as _,
         };
-        let children = addresses.iter().map(|at| child(*at, Restart::Permanent)).collect();
+        let children = addresses
+            .iter()
+            .map(|at| child(*at, Restart::Permanent))
+            .collect();
         let hive = Hive::start(config, children).await.unwrap();
         Self { hive, seen, probes }
     }
@@ -102,17 +111,29 @@ impl Bench {
     }
 
     fn started(&self, at: Address) {
-        self.next(at, |turn| matches!(turn, Turn::Signal(Signal::Started(_))).then_some(()));
+        self.next(at, |turn| {
+            matches!(turn, Turn::Signal(Signal::Started(_))).then_some(())
+        });
     }
 
     fn port(&self, at: Address) -> Port {
         let ports = self.probes.ports.lock().unwrap();
-        ports.iter().rev().find(|port| port.address() == at).expect("a port").clone()
+        ports
+            .iter()
+            .rev()
+            .find(|port| port.address() == at)
+            .expect("a port")
+            .clone()
     }
 }
 
 fn child(at: Address, restart: Restart) -> Child {
-    Child { at, seed: Seed::Driver, under: Branch::Gateway, restart }
+    Child {
+        at,
+        seed: Seed::Driver,
+        under: Branch::Gateway,
+        restart,
+    }
 }
 
 fn idle() -> Act {
@@ -187,7 +208,11 @@ async fn a_dead_actor_is_restarted_and_gets_what_waited() {
         port.post(vec![Effect::Watch(Address::Store)]);
         port.tell(numbered(fatal));
         let why = bench.next(Address::Control, |turn| match turn {
-            Turn::Signal(Signal::Down { who: Address::Store, why, .. }) => Some(why),
+            Turn::Signal(Signal::Down {
+                who: Address::Store,
+                why,
+                ..
+            }) => Some(why),
             _ => None,
         });
         assert_eq!(why, expected);
@@ -301,16 +326,39 @@ async fn a_leaf_takes_letters_watches_and_goes_down_with_its_port() {
     port.post(vec![Effect::Watch(Address::Stream(at))]);
     port.tell(Letter::Stream(at, stream::Command::Cancel));
     assert!(matches!(mail.recv_timeout(WAIT), Ok(Mail::Letter(_))));
-    port.tell(Letter::Stream(at, stream::Command::Refuse(Refusal::NoModel)));
+    port.tell(Letter::Stream(
+        at,
+        stream::Command::Refuse(Refusal::NoModel),
+    ));
     bench.next(Address::Control, |turn| {
-        matches!(turn, Turn::Signal(Signal::Returned { why: ReturnReason::Busy, .. })).then_some(())
+        matches!(
+            turn,
+            Turn::Signal(Signal::Returned {
+                why: ReturnReason::Busy,
+                ..
+            })
+        )
+        .then_some(())
     });
     leaf.watch(Address::Store);
     let down = mail.recv_timeout(WAIT);
-    assert!(matches!(down, Ok(Mail::Signal(Signal::Down { why: Exit::NoActor, .. }))));
+    assert!(matches!(
+        down,
+        Ok(Mail::Signal(Signal::Down {
+            why: Exit::NoActor,
+            ..
+        }))
+    ));
     drop(leaf);
     bench.next(Address::Control, |turn| {
-        matches!(turn, Turn::Signal(Signal::Down { who: Address::Stream(_), .. })).then_some(())
+        matches!(
+            turn,
+            Turn::Signal(Signal::Down {
+                who: Address::Stream(_),
+                ..
+            })
+        )
+        .then_some(())
     });
 }
 
@@ -325,7 +373,10 @@ async fn a_drained_stop_takes_what_waits_and_ends_every_actor() {
     }
     let Bench { hive, seen, .. } = bench;
     hive.stop().await;
-    let taken = seen.try_iter().filter_map(|(_, turn)| number(&turn)).count();
+    let taken = seen
+        .try_iter()
+        .filter_map(|(_, turn)| number(&turn))
+        .count();
     assert_eq!(taken, 100);
     assert_eq!(directory.addresses(), Vec::new());
 }
@@ -334,7 +385,9 @@ async fn a_drained_stop_takes_what_waits_and_ends_every_actor() {
 async fn a_driver_can_end_its_own_life_from_a_task() {
     let bench = Bench::start(&[Address::Store], idle()).await;
     bench.started(Address::Store);
-    bench.port(Address::Store).fail("the disk is gone".to_owned());
+    bench
+        .port(Address::Store)
+        .fail("the disk is gone".to_owned());
     bench.started(Address::Store);
 }
 

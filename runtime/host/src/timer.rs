@@ -27,7 +27,10 @@ pub(crate) struct Timer {
 impl Timer {
     /// Asks for a wake.
     pub(crate) fn arm(&self, at: Mono, who: Sleeper) {
-        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deadlines = self
+            .deadlines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let first = deadlines.first().is_none_or(|(first, _)| at < *first);
         deadlines.insert((at, who));
         drop(deadlines);
@@ -40,7 +43,10 @@ impl Timer {
     pub(crate) async fn due(&self, clock: &Clock) -> Vec<Sleeper> {
         loop {
             let next = {
-                let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut deadlines = self
+                    .deadlines
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 let now = clock.now().mono;
                 let later = deadlines.split_off(&(now + kernel::Micros(1), Sleeper::lowest()));
                 let due = std::mem::replace(&mut *deadlines, later);

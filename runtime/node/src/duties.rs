@@ -38,10 +38,11 @@ impl Duties for NodeDuties {
 
     fn join(&self, ticket: &str) -> Result<(NetworkId, Child), String> {
         let wall = self.clock.now().wall;
-        let membership =
-            membership_of(ticket, self.me, wall).map_err(|error| error.to_string())?;
+        let membership = membership_of(ticket, self.me, wall).map_err(|error| error.to_string())?;
         let network = membership.network();
-        self.database.join(&membership).map_err(|error| error.to_string())?;
+        self.database
+            .join(&membership)
+            .map_err(|error| error.to_string())?;
         let seed = seed(membership, self.me, self.boot, &self.devices, &self.version);
         Ok((network, tree::network_child(seed)))
     }
@@ -53,6 +54,8 @@ impl Duties for NodeDuties {
 
 impl fmt::Debug for NodeDuties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeDuties").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("NodeDuties")
+            .field("me", &self.me)
+            .finish_non_exhaustive()
     }
 }

@@ -56,6 +56,8 @@ impl DriverFactory for Factory {
 
 impl fmt::Debug for Factory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Factory").field("database", &self.database).finish_non_exhaustive()
+        f.debug_struct("Factory")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
     }
 }

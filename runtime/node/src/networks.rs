@@ -2,9 +2,7 @@
 
 use driver_store::Membership;
 use messages::roster::{Contact, Seed};
-use messages::{
-    Credential, DeviceId, Grant, Label, NetworkId, NodeId, Ticket, TicketError, Wall,
-};
+use messages::{Credential, DeviceId, Grant, Label, NetworkId, NodeId, Ticket, TicketError, Wall};
 
 /// Why a ticket does not open its network to this node.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +33,10 @@ pub fn membership_of(text: &str, me: NodeId, now: Wall) -> Result<Membership, Jo
         owner: *owner,
         label: label.clone(),
         credential: roster::join(&ticket, me),
-        contacts: vec![Contact { node: ticket.issuer, addrs: ticket.addrs.clone() }],
+        contacts: vec![Contact {
+            node: ticket.issuer,
+            addrs: ticket.addrs.clone(),
+        }],
     })
 }
 
@@ -63,8 +64,15 @@ pub(crate) fn seed(
 /// This node's own network: it exists as soon as the node does.
 pub(crate) fn own(me: NodeId) -> Membership {
     let label = Label::default();
-    let credential = Credential::Owner { label: label.clone() };
-    Membership { owner: me, label, credential, contacts: Vec::new() }
+    let credential = Credential::Owner {
+        label: label.clone(),
+    };
+    Membership {
+        owner: me,
+        label,
+        credential,
+        contacts: Vec::new(),
+    }
 }
 
 /// The id of this node's own network.

@@ -4,14 +4,17 @@ use crate::config::{Config, Engine};
 use crate::duties::NodeDuties;
 use crate::factory::{EngineConfig, Factory};
 use crate::networks::{membership_of, own, own_id, seed};
-use driver_control::{ControlConfig, PlaceError, Socket};
+use driver_control::{ControlConfig, PlaceError, Request, Response, Socket, ask};
 use driver_http::{Addresses, ApiKey, Front, HttpConfig, HttpLimits, Readiness};
 use driver_iroh::IrohConfig;
 use driver_llama::{LlamaConfig, resolve};
 use driver_scripted::ScriptedConfig;
-use driver_store::{Database, Home, HomeError, NodeSigner, load_or_create, random_bytes};
+use driver_store::{
+    Database, Home, HomeError, Membership, NodeSigner, load_or_create, random_bytes,
+};
 use host::{Clock, Directory, Hive, HiveConfig};
 use kernel::Signer;
+use messages::observer::{Fact, FactKey};
 use messages::{Address, DeviceId, NodeId, inference_worker};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -19,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 
 /// The one device that serves, until more are told apart.
 const DEVICE: DeviceId = DeviceId(0);
@@ -54,7 +58,7 @@ pub struct Node {
     ready: Readiness,
     stop: Arc<Notify>,
     expected: Vec<Address>,
-    _home: Home,
+    home: Home,
 }
 
 impl Node {
@@ -77,24 +81,15 @@ impl Node {
         let boot = database.next_boot()?;
         let front = Front::bind(http_config(&config, me, boot, &ready)?).map_err(text)?;
         let addresses = front.addresses();
-        let workers: Vec<_> = engine.iter().map(|engine| worker_of(engine, me)).collect();
-        let devices: Vec<_> = workers.iter().map(|worker| worker.device).collect();
         let mut networks = vec![own(me)];
         networks.extend(database.memberships()?);
-        let plan = tree::Plan {
-            networks: networks
-                .into_iter()
-                .map(|network| seed(network, me, boot, &devices, &config.version))
-                .collect(),
-            workers,
-            control: true,
-        };
+        let plan = plan_of(networks, engine.as_ref(), me, boot, &config.version);
         let stop = Arc::new(Notify::new());
         let duties = NodeDuties {
             me,
             boot,
             version: config.version.clone(),
-            devices,
+            devices: plan.workers.iter().map(|worker| worker.device).collect(),
             database: database.clone(),
             addresses,
             ready: ready.clone(),
@@ -107,7 +102,13 @@ impl Node {
             duties: Arc::new(duties),
         };
         let transport = transport_of(&config, &home, &signer)?;
-        let factory = Factory { database, transport, front, control, engine };
+        let factory = Factory {
+            database,
+            transport,
+            front,
+            control,
+            engine,
+        };
         let hive_config = HiveConfig {
             boot,
             entropy_seed: random_bytes().map_err(text)?,
@@ -116,8 +117,18 @@ impl Node {
         };
         let children = plan.children();
         let expected = children.iter().map(|child| child.at).collect();
-        let hive = Hive::start(hive_config, children).await.map_err(StartError::Config)?;
-        let node = Self { hive, me, addresses, ready, stop, expected, _home: home };
+        let hive = Hive::start(hive_config, children)
+            .await
+            .map_err(StartError::Config)?;
+        let node = Self {
+            hive,
+            me,
+            addresses,
+            ready,
+            stop,
+            expected,
+            home,
+        };
         node.wait_until_ready().await;
         Ok(node)
     }
@@ -151,21 +162,50 @@ impl Node {
         self.hive.stop().await;
     }
 
-    /// Ready is: every static actor runs, so the API listens and the networks do.
+    /// Ready is: every static actor runs, and every network knows where this node listens.
     async fn wait_until_ready(&self) {
         let runs = |who: &Address| self.hive.directory().depth(*who).is_some();
         let all = async {
-            while !self.expected.iter().all(runs) {
+            while !self.expected.iter().all(runs) || !self.networks_run().await {
                 tokio::time::sleep(READY_LOOK).await;
             }
         };
         if tokio::time::timeout(READY_WAIT, all).await.is_ok() {
             self.ready.set_ready();
         } else {
-            let missing: Vec<String> =
-                self.expected.iter().filter(|who| !runs(who)).map(ToString::to_string).collect();
-            self.ready.set_not_ready(&format!("not running: {}", missing.join(", ")));
+            let missing: Vec<String> = self
+                .expected
+                .iter()
+                .filter(|who| !runs(who))
+                .map(ToString::to_string)
+                .collect();
+            self.ready
+                .set_not_ready(&format!("not running: {}", missing.join(", ")));
         }
+    }
+}
+
+impl Node {
+    /// Asks over the control socket, as a command would.
+    async fn networks_run(&self) -> bool {
+        let home = self.home.path().to_owned();
+        let asked = spawn_blocking(move || ask(&home, &Request::Status)).await;
+        let Ok(Ok(Response::Status(_, snapshot))) = asked else {
+            return false;
+        };
+        let runs = |network: &Address| {
+            snapshot.facts.iter().any(|(key, fact)| match (key, fact) {
+                (FactKey::Network(id), Fact::Network(fact)) => {
+                    Address::Roster(*id) == *network && !fact.addrs.is_empty()
+                }
+                _ => false,
+            })
+        };
+        let mut networks = self
+            .expected
+            .iter()
+            .filter(|who| matches!(who, Address::Roster(_)));
+        networks.all(runs)
     }
 }
 
@@ -179,7 +219,12 @@ fn http_config(
     boot: u64,
     ready: &Readiness,
 ) -> Result<HttpConfig, StartError> {
-    let api_key = config.api_key.as_deref().map(ApiKey::new).transpose().map_err(text)?;
+    let api_key = config
+        .api_key
+        .as_deref()
+        .map(ApiKey::new)
+        .transpose()
+        .map_err(text)?;
     Ok(HttpConfig {
         api: config.api,
         console: config.console,
@@ -202,10 +247,15 @@ fn engine_of(config: &Config, home: &Home) -> Result<Option<EngineConfig>, Start
         Engine::Scripted { rate } => {
             if let Some(other) = config.models.iter().find(|model| *model != "scripted") {
                 return Err(StartError::Config(format!(
-                    "the scripted engine serves the model `scripted` alone, not `{other}`: use --engine llama for it"
+                    "the scripted engine serves the model `scripted` alone, not `{other}`: \
+                     use --engine llama for it"
                 )));
             }
-            let scripted = ScriptedConfig { rate, device: DEVICE, slots: SCRIPTED_SLOTS };
+            let scripted = ScriptedConfig {
+                rate,
+                device: DEVICE,
+                slots: SCRIPTED_SLOTS,
+            };
             Ok(Some(EngineConfig::Scripted(scripted)))
         }
         Engine::Llama => {
@@ -226,13 +276,43 @@ fn engine_of(config: &Config, home: &Home) -> Result<Option<EngineConfig>, Start
     }
 }
 
+/// The actors of a node that is in these networks.
+fn plan_of(
+    networks: Vec<Membership>,
+    engine: Option<&EngineConfig>,
+    me: NodeId,
+    boot: u64,
+    version: &str,
+) -> tree::Plan {
+    let workers: Vec<_> = engine
+        .map(|engine| worker_of(engine, me))
+        .into_iter()
+        .collect();
+    let devices: Vec<_> = workers.iter().map(|worker| worker.device).collect();
+    let networks = networks
+        .into_iter()
+        .map(|network| seed(network, me, boot, &devices, version))
+        .collect();
+    tree::Plan {
+        networks,
+        workers,
+        control: true,
+    }
+}
+
 const fn worker_of(engine: &EngineConfig, me: NodeId) -> inference_worker::Seed {
     let slots = match engine {
         EngineConfig::Scripted(_) => SCRIPTED_SLOTS,
         EngineConfig::Llama(_) => 1,
     };
     let per_origin_max = slots + QUEUE_MAX;
-    inference_worker::Seed { me, device: DEVICE, slots, queue_max: QUEUE_MAX, per_origin_max }
+    inference_worker::Seed {
+        me,
+        device: DEVICE,
+        slots,
+        queue_max: QUEUE_MAX,
+        per_origin_max,
+    }
 }
 
 fn transport_of(
@@ -241,7 +321,10 @@ fn transport_of(
     signer: &NodeSigner,
 ) -> Result<IrohConfig, StartError> {
     let listen = if config.listen.is_empty() {
-        vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, remembered_port(home.path())?))]
+        vec![SocketAddr::from((
+            Ipv4Addr::UNSPECIFIED,
+            remembered_port(home.path())?,
+        ))]
     } else {
         config.listen.clone()
     };
@@ -253,7 +336,9 @@ fn transport_of(
 fn remembered_port(home: &Path) -> Result<u16, StartError> {
     let path = home.join("port");
     let free = |port| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).and_then(|s| s.local_addr());
-    let last = fs::read_to_string(&path).ok().and_then(|port| port.trim().parse().ok());
+    let last = fs::read_to_string(&path)
+        .ok()
+        .and_then(|port| port.trim().parse().ok());
     if let Some(addr) = last.and_then(|port| free(port).ok()) {
         return Ok(addr.port());
     }

@@ -31,12 +31,14 @@ pub fn build(seed: &Seed, ctx: Ctx) -> Result<Box<dyn DynMachine>, NotAMachine> 
             Box::new(Erased(::peer_session::PeerSession::new(seed.clone(), ctx)))
         }
         Seed::Router => Box::new(Erased(::router::Router::new(ctx))),
-        Seed::Proxy(seed) => {
-            Box::new(Erased(::request_proxy::RequestProxy::new(seed.as_ref().clone(), ctx)))
-        }
-        Seed::Worker(seed) => {
-            Box::new(Erased(::inference_worker::InferenceWorker::new(seed.clone(), ctx)))
-        }
+        Seed::Proxy(seed) => Box::new(Erased(::request_proxy::RequestProxy::new(
+            seed.as_ref().clone(),
+            ctx,
+        ))),
+        Seed::Worker(seed) => Box::new(Erased(::inference_worker::InferenceWorker::new(
+            seed.clone(),
+            ctx,
+        ))),
         Seed::Observer => Box::new(Erased(::observer::Observer::new(ctx))),
         Seed::Driver => return Err(NotAMachine),
     })
@@ -73,7 +75,11 @@ impl Plan {
             let at = Address::Worker(worker.device);
             children.push(machine(at, Branch::Inference, Seed::Worker(worker.clone())));
         }
-        children.extend(self.networks.iter().map(|network| network_child(network.clone())));
+        children.extend(
+            self.networks
+                .iter()
+                .map(|network| network_child(network.clone())),
+        );
         children
     }
 }
@@ -82,7 +88,11 @@ impl Plan {
 #[must_use]
 pub fn network_child(seed: roster::Seed) -> Child {
     let network = seed.network;
-    machine(Address::Roster(network), Branch::Network(network), Seed::Roster(seed))
+    machine(
+        Address::Roster(network),
+        Branch::Network(network),
+        Seed::Roster(seed),
+    )
 }
 
 /// The child that serves one request.
@@ -97,7 +107,12 @@ pub fn request_child(seed: messages::request_proxy::Seed) -> Child {
 }
 
 const fn machine(at: Address, under: Branch, seed: Seed) -> Child {
-    Child { at, seed, under, restart: Restart::Permanent }
+    Child {
+        at,
+        seed,
+        under,
+        restart: Restart::Permanent,
+    }
 }
 
 const fn driver(at: Address, under: Branch) -> Child {

@@ -52,7 +52,10 @@ impl Engine {
             Command::Step(jobs) => {
                 self.steps += 1;
                 self.stepping.insert(self.steps, jobs);
-                out.later.push((self.step_us, Occurrence::EngineStep(self.device, self.steps)));
+                out.later.push((
+                    self.step_us,
+                    Occurrence::EngineStep(self.device, self.steps),
+                ));
             }
             Command::End(job) => {
                 self.jobs.remove(&job);
@@ -61,7 +64,9 @@ impl Engine {
     }
 
     pub(crate) fn step_done(&mut self, step: u64, out: &mut DriverOut) {
-        let Some(jobs) = self.stepping.remove(&step) else { return };
+        let Some(jobs) = self.stepping.remove(&step) else {
+            return;
+        };
         let stepped = jobs.into_iter().map(|job| self.draw(job)).collect();
         self.event(Event::Stepped(stepped), out);
     }
@@ -74,7 +79,10 @@ impl Engine {
     fn draw(&mut self, job: JobId) -> Stepped {
         let Some(progress) = self.jobs.get_mut(&job) else {
             // Ended while the step ran: the worker ignores what is said of it.
-            return Stepped { job, drawn: Drawn::End(EndReason::Stop) };
+            return Stepped {
+                job,
+                drawn: Drawn::End(EndReason::Stop),
+            };
         };
         let end = if progress.open_ended {
             scripted::ANSWER_TOKENS
@@ -82,21 +90,38 @@ impl Engine {
             scripted::CONTEXT_TOKENS
         };
         if progress.position >= end {
-            return Stepped { job, drawn: Drawn::End(EndReason::Stop) };
+            return Stepped {
+                job,
+                drawn: Drawn::End(EndReason::Stop),
+            };
         }
         let token = scripted::token(progress.seed, progress.position);
         progress.position += 1;
         self.drawn += 1;
-        Stepped { job, drawn: Drawn::Token(token) }
+        Stepped {
+            job,
+            drawn: Drawn::Token(token),
+        }
     }
 
     fn begin(&mut self, job: &Job, out: &mut DriverOut) {
         let position = u32::try_from(job.resume.len()).unwrap_or(u32::MAX);
         let open_ended = job.max_tokens.is_none();
-        let progress = Progress { seed: job.sampling.seed, position, open_ended };
+        let progress = Progress {
+            seed: job.sampling.seed,
+            position,
+            open_ended,
+        };
         self.jobs.insert(job.id, progress);
         let (prompt, prompt_tokens) = scripted::prompt(&job.prompt);
-        self.event(Event::Began { job: job.id, prompt, prompt_tokens }, out);
+        self.event(
+            Event::Began {
+                job: job.id,
+                prompt,
+                prompt_tokens,
+            },
+            out,
+        );
     }
 
     fn event(&self, event: Event, out: &mut DriverOut) {

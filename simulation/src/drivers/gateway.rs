@@ -57,7 +57,10 @@ impl Ask {
     }
 
     pub(crate) fn seed_for(&self, request: RequestId, me: NodeId, arrived: Wall) -> Seed {
-        let message = Message { role: Role::User, content: Text::from(self.prompt.as_str()) };
+        let message = Message {
+            role: Role::User,
+            content: Text::from(self.prompt.as_str()),
+        };
         Seed {
             request,
             me,
@@ -144,7 +147,9 @@ impl Gateway {
     pub(crate) fn command(&mut self, now: Time, command: Command) {
         match command {
             Command::Models(models) => self.models = models.into_vec(),
-            Command::Started { request, served_by, .. } => {
+            Command::Started {
+                request, served_by, ..
+            } => {
                 if let Some(answer) = self.answers.get_mut(&request) {
                     answer.served_by = Some(served_by);
                     answer.state = State::Streaming;
@@ -159,8 +164,20 @@ impl Gateway {
                     answer.text.push_str(&String::from_utf8_lossy(&text.0));
                 }
             }
-            Command::Finished { request, reason, usage, seam } => {
-                self.end(request, State::Finished { reason, usage, seam });
+            Command::Finished {
+                request,
+                reason,
+                usage,
+                seam,
+            } => {
+                self.end(
+                    request,
+                    State::Finished {
+                        reason,
+                        usage,
+                        seam,
+                    },
+                );
             }
             Command::Failed { request, why } => self.end(request, State::Failed(why)),
             Command::Snapshot { .. } => {}
@@ -168,7 +185,10 @@ impl Gateway {
     }
 
     pub(crate) fn signal(&mut self, signal: &Signal) {
-        if let Signal::Down { who: Address::Proxy(request), .. } = signal
+        if let Signal::Down {
+            who: Address::Proxy(request),
+            ..
+        } = signal
             && let Some(answer) = self.answers.get(request)
             && matches!(answer.state, State::Waiting | State::Streaming)
         {

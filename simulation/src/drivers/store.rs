@@ -37,16 +37,23 @@ impl Store {
                     .collect();
                 out.tell(Address::Store, loaded(network, items));
             }
-            Command::Commit { network, token, writes } => {
+            Command::Commit {
+                network,
+                token,
+                writes,
+            } => {
                 self.commits += 1;
                 self.pending.insert(self.commits, (network, token, writes));
-                out.later.push((COMMIT_US, Occurrence::Committed(self.commits)));
+                out.later
+                    .push((COMMIT_US, Occurrence::Committed(self.commits)));
             }
         }
     }
 
     pub(crate) fn committed(&mut self, disk: &mut Disk, commit: u64, out: &mut DriverOut) {
-        let Some((network, token, writes)) = self.pending.remove(&commit) else { return };
+        let Some((network, token, writes)) = self.pending.remove(&commit) else {
+            return;
+        };
         for (key, value) in writes {
             match value {
                 Some(value) => disk.items.insert(key, value),

@@ -95,7 +95,10 @@ impl Transport {
 
     /// Every stream that is open: they end with the endpoint.
     pub(crate) fn stream_addresses(&self) -> Vec<Address> {
-        self.streams.keys().map(|stream| Address::Stream(*stream)).collect()
+        self.streams
+            .keys()
+            .map(|stream| Address::Stream(*stream))
+            .collect()
     }
 
     pub(crate) fn command(
@@ -108,16 +111,33 @@ impl Transport {
             Command::Attach(network) => {
                 self.networks.insert(network);
                 let addrs = List::truncated([address_of(self.index)]);
-                out.tell(Address::Transport, Letter::Roster(network, Roster::Bound(addrs)));
+                out.tell(
+                    Address::Transport,
+                    Letter::Roster(network, Roster::Bound(addrs)),
+                );
             }
             Command::Detach(network) => {
                 self.networks.remove(&network);
             }
-            Command::Dial { network, peer, addrs } => {
+            Command::Dial {
+                network,
+                peer,
+                addrs,
+            } => {
                 self.dial(network, peer, &addrs, new_connection, out);
             }
-            Command::Send { link, network, frame } => self.send(link, network, &frame, out),
-            Command::Open { link, network, peer, request, job } => {
+            Command::Send {
+                link,
+                network,
+                frame,
+            } => self.send(link, network, &frame, out),
+            Command::Open {
+                link,
+                network,
+                peer,
+                request,
+                job,
+            } => {
                 self.open(link, network, peer, request, &job, out);
             }
             Command::Close { link, network, .. } => self.close(link, network, out),
@@ -133,7 +153,12 @@ impl Transport {
     }
 
     pub(crate) fn arrive(&mut self, packet: Packet, out: &mut DriverOut) {
-        let Packet { from, connection, body, .. } = packet;
+        let Packet {
+            from,
+            connection,
+            body,
+            ..
+        } = packet;
         let speaks = matches!(
             body,
             Body::Control { .. } | Body::JobOpen { .. } | Body::JobReply { .. }
@@ -141,7 +166,12 @@ impl Transport {
         if speaks && self.link_of(connection).is_none() {
             // A connection of an earlier boot, or one that was given up: a stateless reset.
             let body = Body::Close;
-            return out.packets.push(Packet { from: self.index, to: from, connection, body });
+            return out.packets.push(Packet {
+                from: self.index,
+                to: from,
+                connection,
+                body,
+            });
         }
         match body {
             Body::Dial { dialler, wanted } => self.dialled(from, connection, dialler, wanted, out),
@@ -152,7 +182,11 @@ impl Transport {
                 }
             }
             Body::Control { network, bytes } => self.control(connection, network, &bytes, out),
-            Body::JobOpen { network, stream, bytes } => {
+            Body::JobOpen {
+                network,
+                stream,
+                bytes,
+            } => {
                 self.job_open(connection, network, stream, &bytes, out);
             }
             Body::JobReply { stream, bytes } => self.job_reply(stream, &bytes, out),
@@ -174,7 +208,10 @@ impl Transport {
 
     /// The peers to which a link exists, with the connection's number.
     pub(crate) fn peers(&self) -> Vec<(u64, NodeIndex)> {
-        self.links.values().map(|link| (link.connection, link.peer_index)).collect()
+        self.links
+            .values()
+            .map(|link| (link.connection, link.peer_index))
+            .collect()
     }
 
     /// Nothing was heard on this connection for the idle time.
@@ -195,7 +232,11 @@ impl Transport {
         let existing = self.links.iter_mut().find(|(_, link)| link.peer == peer);
         if let Some((link, entry)) = existing {
             entry.carried.entry(network).or_default();
-            let up = Roster::LinkUp { peer, link: *link, dialled: true };
+            let up = Roster::LinkUp {
+                peer,
+                link: *link,
+                dialled: true,
+            };
             return out.tell(Address::Transport, Letter::Roster(network, up));
         }
         if let Some(dial) = self.dials.values_mut().find(|dial| dial.peer == peer) {
@@ -203,14 +244,32 @@ impl Transport {
             return;
         }
         let Some(to) = addrs.first().and_then(index_of) else {
-            let failed = Roster::DialFailed { peer, why: DialError::NoAddress };
+            let failed = Roster::DialFailed {
+                peer,
+                why: DialError::NoAddress,
+            };
             return out.tell(Address::Transport, Letter::Roster(network, failed));
         };
         let connection = new_connection();
-        self.dials.insert(connection, Dial { peer, networks: BTreeSet::from([network]) });
-        let body = Body::Dial { dialler: self.me, wanted: peer };
-        out.packets.push(Packet { from: self.index, to, connection, body });
-        out.later.push((DIAL_TIMEOUT.0, Occurrence::DialTimeout(connection)));
+        self.dials.insert(
+            connection,
+            Dial {
+                peer,
+                networks: BTreeSet::from([network]),
+            },
+        );
+        let body = Body::Dial {
+            dialler: self.me,
+            wanted: peer,
+        };
+        out.packets.push(Packet {
+            from: self.index,
+            to,
+            connection,
+            body,
+        });
+        out.later
+            .push((DIAL_TIMEOUT.0, Occurrence::DialTimeout(connection)));
     }
 
     fn dialled(
@@ -227,7 +286,12 @@ impl Transport {
         } else {
             Body::WrongPeer
         };
-        out.packets.push(Packet { from: self.index, to: from, connection, body });
+        out.packets.push(Packet {
+            from: self.index,
+            to: from,
+            connection,
+            body,
+        });
     }
 
     fn accepted(
@@ -239,11 +303,20 @@ impl Transport {
     ) {
         let Some(dial) = self.dials.remove(&connection) else {
             let body = Body::Close;
-            return out.packets.push(Packet { from: self.index, to: from, connection, body });
+            return out.packets.push(Packet {
+                from: self.index,
+                to: from,
+                connection,
+                body,
+            });
         };
         let link = self.add_link(connection, acceptor, from, dial.networks.clone());
         for network in dial.networks {
-            let up = Roster::LinkUp { peer: acceptor, link, dialled: true };
+            let up = Roster::LinkUp {
+                peer: acceptor,
+                link,
+                dialled: true,
+            };
             out.tell(Address::Transport, Letter::Roster(network, up));
         }
     }
@@ -257,8 +330,19 @@ impl Transport {
     ) -> LinkId {
         self.links_minted += 1;
         let link = LinkId(self.links_minted);
-        let carried = networks.into_iter().map(|network| (network, Carried::default())).collect();
-        self.links.insert(link, Link { connection, peer, peer_index, carried });
+        let carried = networks
+            .into_iter()
+            .map(|network| (network, Carried::default()))
+            .collect();
+        self.links.insert(
+            link,
+            Link {
+                connection,
+                peer,
+                peer_index,
+                carried,
+            },
+        );
         link
     }
 
@@ -271,7 +355,10 @@ impl Transport {
     ) {
         let Some(entry) = self.links.get_mut(&link) else {
             if let Some(peer) = self.gone.get(&link) {
-                let input = Session::LinkDown { link, why: LinkLoss::Reset };
+                let input = Session::LinkDown {
+                    link,
+                    why: LinkLoss::Reset,
+                };
                 out.tell(Address::Transport, Letter::Session(network, *peer, input));
             }
             return;
@@ -292,21 +379,23 @@ impl Transport {
         });
     }
 
-    fn control(
-        &mut self,
-        connection: u64,
-        network: NetworkId,
-        bytes: &[u8],
-        out: &mut DriverOut,
-    ) {
-        let Some(link) = self.link_of(connection) else { return };
+    fn control(&mut self, connection: u64, network: NetworkId, bytes: &[u8], out: &mut DriverOut) {
+        let Some(link) = self.link_of(connection) else {
+            return;
+        };
         if !self.networks.contains(&network) {
             return self.drop_link(link, out);
         }
-        let Some(entry) = self.links.get_mut(&link) else { return };
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
         let peer = entry.peer;
         if !entry.carried.contains_key(&network) {
-            let up = Roster::LinkUp { peer, link, dialled: false };
+            let up = Roster::LinkUp {
+                peer,
+                link,
+                dialled: false,
+            };
             out.tell(Address::Transport, Letter::Roster(network, up));
         }
         let carried = entry.carried.entry(network).or_default();
@@ -316,14 +405,19 @@ impl Transport {
                 return carried.waiting.push(frame);
             }
             Ok(_) => return,
-            Err(why) => Session::BadFrame { link, why: Label::truncated(&why) },
+            Err(why) => Session::BadFrame {
+                link,
+                why: Label::truncated(&why),
+            },
         };
         out.tell(Address::Transport, Letter::Session(network, peer, input));
     }
 
     /// The session is over here: its streams end, and the link with its last session.
     fn close(&mut self, link: LinkId, network: NetworkId, out: &mut DriverOut) {
-        let Some(entry) = self.links.get_mut(&link) else { return };
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
         entry.carried.remove(&network);
         if entry.carried.is_empty() {
             self.drop_link(link, out);
@@ -332,15 +426,24 @@ impl Transport {
 
     /// Closes a connection and says so to nobody here.
     fn drop_link(&mut self, link: LinkId, out: &mut DriverOut) {
-        let Some(entry) = self.links.get(&link) else { return };
+        let Some(entry) = self.links.get(&link) else {
+            return;
+        };
         let (connection, to) = (entry.connection, entry.peer_index);
-        out.packets.push(Packet { from: self.index, to, connection, body: Body::Close });
+        out.packets.push(Packet {
+            from: self.index,
+            to,
+            connection,
+            body: Body::Close,
+        });
         self.lose(link, LinkLoss::ClosedHere, out);
     }
 
     /// A connection is gone: its sessions and streams learn it.
     fn lose(&mut self, link: LinkId, why: LinkLoss, out: &mut DriverOut) {
-        let Some(entry) = self.links.remove(&link) else { return };
+        let Some(entry) = self.links.remove(&link) else {
+            return;
+        };
         self.gone.insert(link, entry.peer);
         if self.gone.len() > GONE_MAX {
             self.gone.pop_first();
@@ -348,28 +451,42 @@ impl Transport {
         self.end_streams_of(entry.connection, out);
         for network in entry.carried.into_keys() {
             let input = Session::LinkDown { link, why };
-            out.tell(Address::Transport, Letter::Session(network, entry.peer, input));
+            out.tell(
+                Address::Transport,
+                Letter::Session(network, entry.peer, input),
+            );
         }
         out.forgotten.push(entry.connection);
     }
 
     fn link_of(&self, connection: u64) -> Option<LinkId> {
-        self.links.iter().find(|(_, link)| link.connection == connection).map(|(id, _)| *id)
+        self.links
+            .iter()
+            .find(|(_, link)| link.connection == connection)
+            .map(|(id, _)| *id)
     }
 }
 
 /// One whole frame; nothing where its kind is unknown.
 fn decode<F: Frame>(bytes: &[u8]) -> Result<Option<F>, String> {
-    let (header, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or("a short frame")?;
+    let (header, body) = bytes
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or("a short frame")?;
     let header = Header::parse(*header, F::BYTES_MAX).map_err(|error| error.to_string())?;
     F::decode_body(header.kind, body).map_err(|error| error.to_string())
 }
 
 fn dial_failed(dial: Dial, why: &DialError, out: &mut DriverOut) {
     for network in dial.networks {
-        let failed = Roster::DialFailed { peer: dial.peer, why: why.clone() };
+        let failed = Roster::DialFailed {
+            peer: dial.peer,
+            why: why.clone(),
+        };
         out.tell(Address::Transport, Letter::Roster(network, failed));
     }
 }
 
-const _: () = assert!(IDLE_TIMEOUT.0 > DIAL_TIMEOUT.0, "a dial fails before a link is given up");
+const _: () = assert!(
+    IDLE_TIMEOUT.0 > DIAL_TIMEOUT.0,
+    "a dial fails before a link is given up"
+);

@@ -5,9 +5,7 @@
 
 use super::{Executor, Outcome};
 use host::{Body, Envelope, Gauge, HostArgs, Nursery, Post, Supervise, Supervisor};
-use kernel::{
-    Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Source, Turn, limits_of,
-};
+use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Source, Turn, View, limits_of};
 use messages::{Address, Branch};
 use ractor::{Actor, ActorRef};
 use std::collections::BTreeMap;
@@ -38,16 +36,29 @@ struct Scene {
 }
 
 impl Hosts {
-    #[expect(clippy::expect_used, reason = "a laboratory without a runtime has no result to give")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a laboratory without a runtime has no result to give"
+    )]
     pub(crate) fn new() -> Self {
-        let runtime = Builder::new_current_thread().build().expect("a runtime of one thread");
+        let runtime = Builder::new_current_thread()
+            .build()
+            .expect("a runtime of one thread");
         let stage = Arc::new(Stage::default());
         let nursery = Arc::new(StageNursery(Arc::clone(&stage)));
-        let supervisor = Supervisor { branch: Branch::Node, nursery };
+        let supervisor = Supervisor {
+            branch: Branch::Node,
+            nursery,
+        };
         let (root, _task) = runtime
             .block_on(Supervisor::spawn(None, supervisor, Arc::default()))
             .expect("a root supervisor");
-        Self { runtime, root, stage, lives: BTreeMap::new() }
+        Self {
+            runtime,
+            root,
+            stage,
+            lives: BTreeMap::new(),
+        }
     }
 
     /// Lets the actors run until the scene has what is waited for.
@@ -91,7 +102,9 @@ impl Executor for Hosts {
     }
 
     fn turn(&mut self, who: Address, life: Incarnation, now: Now, turn: Turn) -> Outcome {
-        let Some((of, actor, gauge)) = self.lives.get(&who) else { return Outcome::default() };
+        let Some((of, actor, gauge)) = self.lives.get(&who) else {
+            return Outcome::default();
+        };
         assert_eq!(*of, life, "a turn of a life that is over");
         self.stage.scene().now = now;
         let envelope = match turn {
@@ -109,16 +122,28 @@ impl Executor for Hosts {
         let outcome = self.until(|scene| {
             if let Some(exit) = scene.exits.remove(&life) {
                 scene.effects.clear();
-                return Some(Outcome { exit: Some(exit), ..Outcome::default() });
+                return Some(Outcome {
+                    exit: Some(exit),
+                    ..Outcome::default()
+                });
             }
             let deadline = scene.turned.take()?;
             let effects = std::mem::take(&mut scene.effects);
-            Some(Outcome { effects, deadline, exit: None })
+            Some(Outcome {
+                effects,
+                deadline,
+                exit: None,
+            })
         });
         if outcome.exit.is_some() {
             self.lives.remove(&who);
         }
         outcome
+    }
+
+    fn view(&self, _who: Address) -> Option<View> {
+        // A host shows its machine to nobody.
+        None
     }
 
     fn halt(&mut self, who: Address, life: Incarnation) {
@@ -135,12 +160,23 @@ struct StageNursery(Arc<Stage>);
 
 impl Nursery for StageNursery {
     fn build(&self, child: &Child, life: Incarnation) -> Result<HostArgs, String> {
-        let ctx = self.0.scene().unborn.remove(&life).ok_or("a life without a context")?;
+        let ctx = self
+            .0
+            .scene()
+            .unborn
+            .remove(&life)
+            .ok_or("a life without a context")?;
         let machine = tree::build(&child.seed, ctx).map_err(|_| "no machine".to_owned())?;
         let gauge = Arc::new(Gauge::new(limits_of(child.at)));
         self.0.scene().gauges.insert(life, Arc::clone(&gauge));
         let post = Arc::new(StagePost(Arc::clone(&self.0)));
-        Ok(HostArgs { body: Body::Machine(machine), at: child.at, life, gauge, post })
+        Ok(HostArgs {
+            body: Body::Machine(machine),
+            at: child.at,
+            life,
+            gauge,
+            post,
+        })
     }
 
     fn started(&self, _who: Address, life: Incarnation, actor: ActorRef<Envelope>) {

@@ -1,7 +1,7 @@
 //! Machines called directly: tier 1.
 
 use super::{Executor, Outcome};
-use kernel::{Child, Ctx, DynMachine, Exit, Incarnation, Now, Outbox, Turn};
+use kernel::{Child, Ctx, DynMachine, Exit, Incarnation, Now, Outbox, Turn, View};
 use messages::Address;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,9 @@ impl Executor for Machines {
     }
 
     fn turn(&mut self, who: Address, life: Incarnation, now: Now, turn: Turn) -> Outcome {
-        let Some((of, machine)) = self.lives.get_mut(&who) else { return Outcome::default() };
+        let Some((of, machine)) = self.lives.get_mut(&who) else {
+            return Outcome::default();
+        };
         assert_eq!(*of, life, "a turn of a life that is over");
         let out = &mut self.out;
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -40,11 +42,22 @@ impl Executor for Machines {
         if exit.is_some() {
             self.out.effects_mut().clear();
             self.lives.remove(&who);
-            return Outcome { exit, ..Outcome::default() };
+            return Outcome {
+                exit,
+                ..Outcome::default()
+            };
         }
         let deadline = machine.deadline();
         let effects = std::mem::take(self.out.effects_mut());
-        Outcome { effects, deadline, exit: None }
+        Outcome {
+            effects,
+            deadline,
+            exit: None,
+        }
+    }
+
+    fn view(&self, who: Address) -> Option<View> {
+        self.lives.get(&who).map(|(_, machine)| machine.view())
     }
 
     fn halt(&mut self, who: Address, life: Incarnation) {

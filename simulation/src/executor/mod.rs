@@ -4,7 +4,7 @@
 pub(crate) mod hosts;
 pub(crate) mod machines;
 
-use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Turn};
+use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Turn, View};
 use messages::Address;
 
 /// What came of a turn.
@@ -24,6 +24,8 @@ pub(crate) trait Executor {
     fn spawn(&mut self, child: &Child, life: Incarnation, ctx: Ctx) -> Result<(), Exit>;
     /// One turn of a life that was begun and has not ended.
     fn turn(&mut self, who: Address, life: Incarnation, now: Now, turn: Turn) -> Outcome;
+    /// What a console would see of an actor, where the world can look into it.
+    fn view(&self, who: Address) -> Option<View>;
     /// Ends a life.
     fn halt(&mut self, who: Address, life: Incarnation);
 }

@@ -31,18 +31,32 @@ fn an_answer_without_a_limit_ends_by_itself() {
     let client = mesh.ask(1, Ask::new(5));
     let answer = finish(&mut mesh, client);
     check_text(&answer, 5, kernel::scripted::ANSWER_TOKENS);
-    assert!(matches!(answer.state, State::Finished { reason: EndReason::Stop, .. }));
+    assert!(matches!(
+        answer.state,
+        State::Finished {
+            reason: EndReason::Stop,
+            ..
+        }
+    ));
 }
 
 #[test]
 fn a_stop_string_ends_the_answer_and_the_job() {
     let mut mesh = met(Mesh::seed(4).nodes(2).engines(&[0]));
     let whole = kernel::scripted::text(9, 200);
-    let (before, _) = whole.split_once(" takes over ").expect("the script says it");
+    let (before, _) = whole
+        .split_once(" takes over ")
+        .expect("the script says it");
     let client = mesh.ask(1, Ask::new(9).max_tokens(200).stop(" takes over "));
     let answer = finish(&mut mesh, client);
     assert_eq!(answer.text, before);
-    assert!(matches!(answer.state, State::Finished { reason: EndReason::Stop, .. }));
+    assert!(matches!(
+        answer.state,
+        State::Finished {
+            reason: EndReason::Stop,
+            ..
+        }
+    ));
     mesh.run_for(secs(1));
     assert_eq!(mesh.jobs(0), 0, "the job ended with it");
 }
@@ -50,8 +64,9 @@ fn a_stop_string_ends_the_answer_and_the_job() {
 #[test]
 fn many_requests_at_once_are_all_answered() {
     let mut mesh = met(Mesh::seed(5).nodes(3).engines(&[0]));
-    let clients: Vec<_> =
-        (0..30).map(|n| (n, ask(&mut mesh, 1 + usize::try_from(n % 2).unwrap(), n))).collect();
+    let clients: Vec<_> = (0..30)
+        .map(|n| (n, ask(&mut mesh, 1 + usize::try_from(n % 2).unwrap(), n)))
+        .collect();
     for (seed, client) in clients {
         let answer = finish(&mut mesh, client);
         check_text(&answer, seed, TOKENS);
@@ -86,8 +101,11 @@ fn an_unknown_model_is_an_error_at_once() {
 #[test]
 fn the_model_list_names_what_peers_serve() {
     let mesh = met(Mesh::seed(8).nodes(2).engines(&[0]));
-    let names: Vec<String> =
-        mesh.models(1).iter().map(|model| model.name.to_string()).collect();
+    let names: Vec<String> = mesh
+        .models(1)
+        .iter()
+        .map(|model| model.name.to_string())
+        .collect();
     assert_eq!(names, ["scripted"]);
 }
 
@@ -102,7 +120,10 @@ fn busy_everywhere_is_an_error_within_a_second() {
     let start = mesh.time();
     let client = ask(&mut mesh, 1, 99);
     let answer = finish(&mut mesh, client);
-    assert!(matches!(answer.state, State::Failed(Failure::Busy { .. })), "{answer:?}");
+    assert!(
+        matches!(answer.state, State::Failed(Failure::Busy { .. })),
+        "{answer:?}"
+    );
     assert!(mesh.time() - start <= 1_100_000, "{}", mesh.time() - start);
 }
 

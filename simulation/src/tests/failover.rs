@@ -60,7 +60,11 @@ fn a_frozen_server_is_routed_around_in_less_than_three_seconds() {
         mesh.thaw(server);
         let answer = finish(&mut mesh, client);
         check_text(&answer, position, TOKENS);
-        assert!(answer.pause_us_max <= 3_000_000, "{} µs", answer.pause_us_max);
+        assert!(
+            answer.pause_us_max <= 3_000_000,
+            "{} µs",
+            answer.pause_us_max
+        );
         mesh.run_for(secs(2));
         assert_eq!(mesh.jobs(server), 0, "the thawed node gave the job up");
     }
@@ -75,7 +79,11 @@ fn a_wedged_engine_is_routed_around() {
         mesh.wedge(server, true);
         let answer = finish(&mut mesh, client);
         check_text(&answer, position, TOKENS);
-        assert!(answer.pause_us_max <= 3_000_000, "{} µs", answer.pause_us_max);
+        assert!(
+            answer.pause_us_max <= 3_000_000,
+            "{} µs",
+            answer.pause_us_max
+        );
     }
 }
 
@@ -95,7 +103,9 @@ fn holders_that_die_one_after_the_other_are_all_survived() {
     }
     let answer = finish(&mut mesh, client);
     check_text(&answer, 4, 60);
-    let State::Finished { seam, .. } = answer.state else { panic!("not finished") };
+    let State::Finished { seam, .. } = answer.state else {
+        panic!("not finished")
+    };
     assert!(seam.exact, "all holders compute alike");
 }
 
@@ -108,9 +118,19 @@ fn without_another_holder_there_is_a_clear_error_within_the_deadline() {
     mesh.kill(0);
     let start = mesh.time();
     let answer = finish(&mut mesh, client);
-    assert!(matches!(answer.state, State::Failed(Failure::HoldersLost { .. })), "{answer:?}");
-    assert!(answer.text.starts_with(&sent), "what was sent is never changed");
-    assert!(mesh.time() - start <= 20_000_000, "{} µs", mesh.time() - start);
+    assert!(
+        matches!(answer.state, State::Failed(Failure::HoldersLost { .. })),
+        "{answer:?}"
+    );
+    assert!(
+        answer.text.starts_with(&sent),
+        "what was sent is never changed"
+    );
+    assert!(
+        mesh.time() - start <= 20_000_000,
+        "{} µs",
+        mesh.time() - start
+    );
 }
 
 #[test]
@@ -137,5 +157,32 @@ fn a_cut_between_client_and_server_is_survived() {
         let answer = finish(&mut mesh, client);
         check_text(&answer, position, TOKENS);
         assert!(answer.pause_us_max <= 1_000_000, "{position}: {answer:?}");
+    }
+}
+
+#[test]
+fn holders_that_are_killed_and_restarted_in_turn_cost_less_than_a_second_each() {
+    for step_ms in [5, 10, 20] {
+        let builder = Mesh::seed(800 + step_ms)
+            .nodes(3)
+            .engines(&[0, 2])
+            .step(millis(step_ms));
+        let mut mesh = met(builder);
+        for round in 0..60_u64 {
+            let client = mesh.ask(1, Ask::new(round).max_tokens(60));
+            mesh.run_until(secs(10), |mesh| mesh.answer(client).served_by.is_some());
+            let server = server(&mesh, client).expect("a server");
+            mesh.run_until(secs(10), |mesh| mesh.answer(client).deltas >= round % 40);
+            mesh.kill(server);
+            let answer = finish(&mut mesh, client);
+            check_text(&answer, round, 60);
+            assert!(
+                answer.pause_us_max <= 1_000_000,
+                "{step_ms} {round}: {answer:?}"
+            );
+            mesh.start(server);
+            let back = mesh.run_until(secs(10), |mesh| mesh.is_active(server, 1));
+            assert!(back, "the holder comes back");
+        }
     }
 }

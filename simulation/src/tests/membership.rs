@@ -6,7 +6,10 @@ use messages::Address;
 
 fn sessions(mesh: &Mesh, node: usize) -> usize {
     let of_session = |who: &Address| matches!(who, Address::Session(..));
-    mesh.addresses(node).iter().filter(|who| of_session(who)).count()
+    mesh.addresses(node)
+        .iter()
+        .filter(|who| of_session(who))
+        .count()
 }
 
 #[test]
@@ -50,7 +53,10 @@ fn a_dead_peer_leaves_no_ghost() {
     let mut mesh = met(Mesh::seed(4).nodes(3).engines(&[2]));
     mesh.kill(2);
     mesh.run_for(secs(3));
-    assert!(mesh.models(1).is_empty(), "nothing is listed that cannot be served");
+    assert!(
+        mesh.models(1).is_empty(),
+        "nothing is listed that cannot be served"
+    );
     mesh.run_for(secs(20));
     assert_eq!(sessions(&mesh, 1), 1);
 }

@@ -19,7 +19,12 @@ fn kill_at_every_moment(node: usize, victim: fn(&Address) -> bool, may_fail: boo
             State::Broken | State::Failed(Failure::Internal) if may_fail => {
                 assert_eq!(answer.ends, 1, "one clear error: {answer:?}");
             }
-            _ => check_text(&answer, moment, TOKENS),
+            State::Waiting
+            | State::Streaming
+            | State::Finished { .. }
+            | State::Failed(_)
+            | State::Broken
+            | State::Gone => check_text(&answer, moment, TOKENS),
         }
         mesh.run_for(secs(15));
         let again = ask(&mut mesh, 1, moment + 1);

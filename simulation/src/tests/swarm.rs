@@ -14,7 +14,9 @@ fn every_request_ends_once_and_with_the_right_text() {
     for seed in SEEDS {
         let mut draw = Entropy::from_number(seed);
         let nodes = 3 + index(&mut draw, 6);
-        let engines: Vec<usize> = (0..nodes).filter(|n| *n != 1 && draw.chance(600_000)).collect();
+        let engines: Vec<usize> = (0..nodes)
+            .filter(|n| *n != 1 && draw.chance(600_000))
+            .collect();
         let mut builder = Mesh::seed(seed).nodes(nodes).engines(&engines);
         if draw.chance(500_000) {
             builder = builder.shuffled();
@@ -50,8 +52,11 @@ fn every_request_ends_once_and_with_the_right_text() {
                 }
             }
         }
-        let broken: Vec<String> =
-            mesh.crashes().into_iter().filter(|crash| !crash.ends_with("killed")).collect();
+        let broken: Vec<String> = mesh
+            .crashes()
+            .into_iter()
+            .filter(|crash| !crash.ends_with("killed"))
+            .collect();
         assert_eq!(broken, Vec::<String>::new(), "seed {seed}");
         progress(seed, &mut mesh, nodes, &engines);
     }
@@ -95,7 +100,10 @@ fn progress(seed: u64, mesh: &mut Mesh, nodes: usize, engines: &[usize]) {
     }
     let client = mesh.ask(1, Ask::new(77).max_tokens(10));
     let answer = finish(mesh, client);
-    assert!(matches!(answer.state, State::Finished { .. }), "seed {seed}: {answer:?}");
+    assert!(
+        matches!(answer.state, State::Finished { .. }),
+        "seed {seed}: {answer:?}"
+    );
     check_text(&answer, 77, 10);
 }
 

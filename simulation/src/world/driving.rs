@@ -19,7 +19,14 @@ impl World {
         let (time, network) = (self.time, &mut self.network);
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
-        boot.drivers.take(time, &place.disk, to, mail, || network.connection(), &mut out);
+        boot.drivers.take(
+            time,
+            &place.disk,
+            to,
+            mail,
+            || network.connection(),
+            &mut out,
+        );
         self.carry_out(node, out);
     }
 
@@ -50,7 +57,9 @@ impl World {
                 }
             }
             Occurrence::Committed(commit) => {
-                boot.drivers.store.committed(&mut place.disk, commit, &mut out);
+                boot.drivers
+                    .store
+                    .committed(&mut place.disk, commit, &mut out);
             }
             Occurrence::Turn(..) | Occurrence::Wake(..) | Occurrence::Restarts => {}
         }
@@ -66,7 +75,9 @@ impl World {
             }
         }
         for (from, effect) in out.effects {
-            let Some(boot) = &self.nodes[node].boot else { return };
+            let Some(boot) = &self.nodes[node].boot else {
+                return;
+            };
             let source = boot
                 .switchboard
                 .live(from)
@@ -74,7 +85,10 @@ impl World {
             self.apply(node, source, vec![effect]);
         }
         for (leaf, exit) in out.leaves_down {
-            let life = self.nodes[node].boot.as_ref().and_then(|boot| boot.switchboard.live(leaf));
+            let life = self.nodes[node]
+                .boot
+                .as_ref()
+                .and_then(|boot| boot.switchboard.live(leaf));
             if let Some(life) = life {
                 self.exited(node, leaf, life, exit);
             }
@@ -92,7 +106,9 @@ impl World {
     pub(crate) fn check_idle_links(&mut self) {
         let at = self.time + IDLE_TIMEOUT.0;
         for node in 0..self.nodes.len() {
-            let Some(boot) = &self.nodes[node].boot else { continue };
+            let Some(boot) = &self.nodes[node].boot else {
+                continue;
+            };
             for (connection, peer) in boot.drivers.transport.peers() {
                 if self.network.deaf_since(node, peer).is_some() {
                     self.schedule(at, node, Occurrence::IdleCheck(connection));
@@ -103,7 +119,9 @@ impl World {
 
     /// Closes the connections of a node that is gone for good in good order.
     pub(crate) fn hang_up_links(&mut self, node: NodeIndex) {
-        let Some(boot) = &self.nodes[node].boot else { return };
+        let Some(boot) = &self.nodes[node].boot else {
+            return;
+        };
         let packets = boot
             .drivers
             .transport
@@ -142,11 +160,19 @@ pub(super) fn renew(
         Address::Gateway => {
             // What clients have seen is theirs, not the server's.
             let answers = std::mem::take(&mut boot.drivers.gateway.answers);
-            boot.drivers.gateway = Gateway { answers, ..Gateway::default() };
+            boot.drivers.gateway = Gateway {
+                answers,
+                ..Gateway::default()
+            };
         }
         Address::Engine(device) => {
-            let step_us = engines.get(usize::from(device.0)).copied().unwrap_or(20_000);
-            boot.drivers.engines.insert(device, Engine::new(device, step_us));
+            let step_us = engines
+                .get(usize::from(device.0))
+                .copied()
+                .unwrap_or(20_000);
+            boot.drivers
+                .engines
+                .insert(device, Engine::new(device, step_us));
         }
         Address::Stream(_)
         | Address::Control

@@ -19,10 +19,17 @@ fn refused(home: &Folder, arguments: &[&str]) -> String {
 fn a_second_node_on_one_home_names_the_first() {
     let home = Folder::new();
     let node = scripted(&home, "0", &[]);
-    let line = refused(&home, &["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    let line = refused(
+        &home,
+        &["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"],
+    );
     assert!(line.contains(&node.pid().to_string()), "{line}");
     assert!(line.contains("mesh-node stop"), "{line}");
-    assert_eq!(get(&node.api, "/readyz").status, 200, "the first is untouched");
+    assert_eq!(
+        get(&node.api, "/readyz").status,
+        200,
+        "the first is untouched"
+    );
 }
 
 #[test]
@@ -30,7 +37,10 @@ fn a_taken_port_names_the_flag() {
     let home = Folder::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let line = refused(&home, &["serve", "--api", &address, "--console", "127.0.0.1:0"]);
+    let line = refused(
+        &home,
+        &["serve", "--api", &address, "--console", "127.0.0.1:0"],
+    );
     let port = taken.local_addr().unwrap().port().to_string();
     assert!(line.contains("--api") && line.contains(&port), "{line}");
 }
@@ -38,10 +48,15 @@ fn a_taken_port_names_the_flag() {
 #[test]
 fn a_port_of_zero_or_nonsense_refuses_to_start() {
     let home = Folder::new();
-    for (variable, value) in
-        [("MESH_API_PORT", "0"), ("MESH_API_PORT", "http"), ("MESH_CONSOLE_PORT", "99999")]
-    {
-        let output = command(home.path(), &["serve"]).env(variable, value).output().unwrap();
+    for (variable, value) in [
+        ("MESH_API_PORT", "0"),
+        ("MESH_API_PORT", "http"),
+        ("MESH_CONSOLE_PORT", "99999"),
+    ] {
+        let output = command(home.path(), &["serve"])
+            .env(variable, value)
+            .output()
+            .unwrap();
         let line = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success());
         assert!(line.contains(variable), "{line}");
@@ -54,7 +69,11 @@ fn damaged_tickets_are_refused() {
     let _a = scripted(&home_a, "0", &[]);
     let good = ticket(&home_a);
     let cut = &good[..good.len() - 9];
-    let mistyped = good.replacen(&good[40..41], if &good[40..41] == "a" { "b" } else { "a" }, 1);
+    let mistyped = good.replacen(
+        &good[40..41],
+        if &good[40..41] == "a" { "b" } else { "a" },
+        1,
+    );
     for bad in ["", "hello", cut, &mistyped, "99999999999"] {
         let line = refused(&home_b, &["join", bad]);
         assert!(line.contains("ticket"), "{line}");
@@ -79,9 +98,15 @@ fn an_expired_ticket_is_refused() {
     assert!(line.contains("expired"), "{line}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "tickets expire by the clock of the machine")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tickets expire by the clock of the machine"
+)]
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 #[test]
@@ -92,7 +117,10 @@ fn a_damaged_key_is_set_aside_and_the_start_refused() {
     fs::write(&key, "damaged").unwrap();
     let line = refused(&home, &["serve"]);
     assert!(line.contains("node.key.damaged-1"), "{line}");
-    assert_eq!(fs::read_to_string(key.with_extension("key.damaged-1")).unwrap(), "damaged");
+    assert_eq!(
+        fs::read_to_string(key.with_extension("key.damaged-1")).unwrap(),
+        "damaged"
+    );
 }
 
 #[test]

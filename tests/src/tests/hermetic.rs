@@ -22,31 +22,46 @@ const WAIT: Duration = Duration::from_secs(30);
 const STRAY: &str = "198.51.100.7:4242";
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the inner run is told apart by a variable")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the inner run is told apart by a variable"
+)]
 fn no_packet_leaves_for_an_address_that_nobody_named() {
     if std::env::var_os(INSIDE).is_some() {
         return inside();
     }
     let binary = std::env::current_exe().unwrap();
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    assert!(root, "a namespace with a capture needs root: run this test with sudo");
+    assert!(
+        root,
+        "a namespace with a capture needs root: run this test with sudo"
+    );
     let output = Command::new("unshare")
         .arg("--net")
         .arg(binary)
-        .args(["tests::hermetic::no_packet_leaves_for_an_address_that_nobody_named", "--exact"])
+        .args([
+            "tests::hermetic::no_packet_leaves_for_an_address_that_nobody_named",
+            "--exact",
+        ])
         .arg("--nocapture")
         .env(INSIDE, "1")
         .output()
         .expect("unshare runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 fn inside() {
     let ip = |arguments: &str| {
         let set = Command::new("ip").args(arguments.split(' ')).status();
-        assert!(set.expect("ip runs (package iproute2)").success(), "ip {arguments}");
+        assert!(
+            set.expect("ip runs (package iproute2)").success(),
+            "ip {arguments}"
+        );
     };
     ip("link add out0 type veth peer name out1");
     for end in ["out0", "out1"] {
@@ -80,14 +95,26 @@ fn inside() {
     drop(b);
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.send_to(b"stray", STRAY).unwrap();
-    let first = captured.recv_timeout(WAIT).expect("the planted packet is seen");
-    assert!(first.contains("198.51.100.7.4242"), "a packet left: {first}");
+    let first = captured
+        .recv_timeout(WAIT)
+        .expect("the planted packet is seen");
+    assert!(
+        first.contains("198.51.100.7.4242"),
+        "a packet left: {first}"
+    );
 }
 
 /// What passes the interface from now on, a line each.
 fn capture() -> mpsc::Receiver<String> {
     let mut tcpdump = Command::new("tcpdump")
-        .args(["--interface=out0", "-n", "-l", "--immediate-mode", "-Z", "root"])
+        .args([
+            "--interface=out0",
+            "-n",
+            "-l",
+            "--immediate-mode",
+            "-Z",
+            "root",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -106,8 +133,9 @@ fn capture() -> mpsc::Receiver<String> {
                 break;
             }
         }
-        // The namespace is at its end.
+        // The namespace is at its end, and so is the capture.
         let _ = tcpdump.kill();
+        let _ = tcpdump.wait();
     });
     lines
 }

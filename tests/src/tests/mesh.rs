@@ -4,8 +4,14 @@ use crate::{Folder, Node, get, post, run, stream};
 
 /// A node that serves the scripted model.
 pub(super) fn scripted(home: &Folder, rate: &str, more: &[&str]) -> Node {
-    let mut arguments =
-        vec!["--engine", "scripted", "--model", "scripted", "--scripted-rate", rate];
+    let mut arguments = vec![
+        "--engine",
+        "scripted",
+        "--model",
+        "scripted",
+        "--scripted-rate",
+        rate,
+    ];
     arguments.extend(more);
     Node::serve(home.path(), &arguments)
 }
@@ -13,18 +19,26 @@ pub(super) fn scripted(home: &Folder, rate: &str, more: &[&str]) -> Node {
 /// A ticket of a running node.
 pub(super) fn ticket(home: &Folder) -> String {
     let output = run(home.path(), &["ticket", "new"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).expect("text");
     let line = text.strip_suffix('\n').expect("one line");
-    assert!(line.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{line}");
+    assert!(
+        line.chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
+        "{line}"
+    );
     line.to_owned()
 }
 
 /// A chat request.
 pub(super) fn chat(seed: u64, tokens: u32, streamed: bool) -> String {
-    format!(
-        r#"{{"model":"scripted","messages":[{{"role":"user","content":"hello"}}],"seed":{seed},"max_tokens":{tokens},"stream":{streamed}}}"#
-    )
+    let message = r#"{"role":"user","content":"hello"}"#;
+    let head = format!(r#""model":"scripted","messages":[{message}],"seed":{seed}"#);
+    format!(r#"{{{head},"max_tokens":{tokens},"stream":{streamed}}}"#)
 }
 
 #[test]
@@ -39,7 +53,10 @@ fn a_completion_crosses_two_processes() {
     assert_eq!(whole.header("x-mesh-served-by"), Some(a.id.as_str()));
     assert!(whole.header("x-request-id").is_some());
     let expected = kernel::scripted::text(42, 64);
-    assert_eq!(whole.json()["choices"][0]["message"]["content"], expected.as_str());
+    assert_eq!(
+        whole.json()["choices"][0]["message"]["content"],
+        expected.as_str()
+    );
     assert_eq!(whole.json()["usage"]["completion_tokens"], 64);
     let mut streamed = stream(&b.api, "/v1/chat/completions", &chat(42, 64, true));
     streamed.read_all();
@@ -65,7 +82,11 @@ fn a_running_node_joins_and_remembers_it() {
     let _a = scripted(&home_a, "0", &["--listen", "127.0.0.1:0"]);
     let b = Node::serve(home_b.path(), &[]);
     let joined = run(home_b.path(), &["join", &ticket(&home_a)]);
-    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+    assert!(
+        joined.status.success(),
+        "{}",
+        String::from_utf8_lossy(&joined.stderr)
+    );
     b.wait_for_model("scripted", true);
     drop(b);
     let b = Node::serve(home_b.path(), &[]);
@@ -78,7 +99,11 @@ fn commands_find_the_running_node() {
     let mut node = scripted(&home, "0", &[]);
     let out = |arguments: &[&str]| {
         let output = run(home.path(), arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("text")
     };
     assert_eq!(out(&["identity", "show"]), format!("{}\n", node.id));
@@ -93,7 +118,11 @@ fn commands_find_the_running_node() {
     assert!(out(&["status"]).contains(&node.id));
     assert_eq!(out(&["stop"]), "stopped\n");
     assert!(node.wait(), "it ends in good order");
-    assert_eq!(out(&["identity", "show"]), format!("{}\n", node.id), "without the node too");
+    assert_eq!(
+        out(&["identity", "show"]),
+        format!("{}\n", node.id),
+        "without the node too"
+    );
 }
 
 #[test]
@@ -104,7 +133,11 @@ fn a_revoked_ticket_cuts_its_holder_at_once_and_for_good() {
     let b = Node::serve(home_b.path(), &["--join", &invitation]);
     b.wait_for_model("scripted", true);
     let revoked = run(home_a.path(), &["ticket", "revoke", &invitation]);
-    assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
+    assert!(
+        revoked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&revoked.stderr)
+    );
     a.wait_for_peers(0);
     b.wait_for_model("scripted", false);
     let listed = run(home_a.path(), &["ticket", "list", "--json"]);
@@ -116,7 +149,9 @@ fn a_revoked_ticket_cuts_its_holder_at_once_and_for_good() {
     let b = Node::serve(home_b.path(), &["--join", &invitation]);
     let refused = |status: &serde_json::Value| {
         let networks = status["networks"].as_array().cloned().unwrap_or_default();
-        networks.iter().any(|network| network["refused"].is_string())
+        networks
+            .iter()
+            .any(|network| network["refused"].is_string())
     };
     let mut status = b.status();
     for _ in 0..500 {

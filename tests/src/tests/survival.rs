@@ -24,12 +24,19 @@ fn mesh() -> Mesh {
     let first = scripted(&homes[1], RATE, &["--join", &ticket(&homes[0])]);
     let second = scripted(&homes[2], RATE, &["--join", &ticket(&homes[0])]);
     client.wait_for_peers(2);
-    Mesh { homes, client, holders: vec![first, second] }
+    Mesh {
+        homes,
+        client,
+        holders: vec![first, second],
+    }
 }
 
 impl Mesh {
     fn holder(&self, id: &str) -> usize {
-        self.holders.iter().position(|holder| holder.id == id).expect("a holder serves")
+        self.holders
+            .iter()
+            .position(|holder| holder.id == id)
+            .expect("a holder serves")
     }
 }
 
@@ -41,18 +48,29 @@ fn a_killed_server_leaves_the_text_identical() {
         let body = chat(repetition, TOKENS, true);
         let mut answer = stream(&mesh.client.api, "/v1/chat/completions", &body);
         assert_eq!(answer.status, 200);
-        let served_by = answer.header("x-mesh-served-by").expect("a name").to_owned();
+        let served_by = answer
+            .header("x-mesh-served-by")
+            .expect("a name")
+            .to_owned();
         let at = mesh.holder(&served_by);
         answer.read_deltas(usize::try_from(repetition).unwrap() % 40);
         mesh.holders[at].kill();
         answer.read_all();
-        assert_eq!(answer.errors, Vec::<String>::new(), "repetition {repetition}");
+        assert_eq!(
+            answer.errors,
+            Vec::<String>::new(),
+            "repetition {repetition}"
+        );
         assert_eq!(
             answer.text,
             kernel::scripted::text(repetition, TOKENS),
             "repetition {repetition}"
         );
-        assert!(answer.pause <= Duration::from_secs(1), "{repetition}: {:?}", answer.pause);
+        assert!(
+            answer.pause <= Duration::from_secs(1),
+            "{repetition}: {:?}",
+            answer.pause
+        );
         longest = longest.max(answer.pause);
         mesh.holders[at] = scripted(&mesh.homes[at + 1], RATE, &[]);
         // Its own sessions are new; the client may still show the old one.
@@ -70,19 +88,30 @@ fn a_stopped_server_leaves_the_text_identical() {
         let body = chat(1_000 + repetition, TOKENS, true);
         let mut answer = stream(&mesh.client.api, "/v1/chat/completions", &body);
         assert_eq!(answer.status, 200);
-        let served_by = answer.header("x-mesh-served-by").expect("a name").to_owned();
+        let served_by = answer
+            .header("x-mesh-served-by")
+            .expect("a name")
+            .to_owned();
         let holder = &mesh.holders[mesh.holder(&served_by)];
         answer.read_deltas(usize::try_from(repetition).unwrap() % 40);
         holder.signal("STOP");
         answer.read_all();
         holder.signal("CONT");
-        assert_eq!(answer.errors, Vec::<String>::new(), "repetition {repetition}");
+        assert_eq!(
+            answer.errors,
+            Vec::<String>::new(),
+            "repetition {repetition}"
+        );
         assert_eq!(
             answer.text,
             kernel::scripted::text(1_000 + repetition, TOKENS),
             "repetition {repetition}"
         );
-        assert!(answer.pause <= Duration::from_secs(3), "{repetition}: {:?}", answer.pause);
+        assert!(
+            answer.pause <= Duration::from_secs(3),
+            "{repetition}: {:?}",
+            answer.pause
+        );
         longest = longest.max(answer.pause);
         mesh.client.wait_for_peers(2);
     }

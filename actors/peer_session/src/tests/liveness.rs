@@ -170,7 +170,11 @@ fn requests_at_a_silent_peer_are_told_within_650_ms_and_once() {
     bench.wait(Micros::from_millis(300));
     bench.tell(frame(ControlFrame::Pong(1)));
     let (stream, request) = (StreamId(9), request(1));
-    bench.tell(Input::Opened { stream, request, attempt: 1 });
+    bench.tell(Input::Opened {
+        stream,
+        request,
+        attempt: 1,
+    });
     let said = bench.wait(Micros::from_millis(449));
     assert_eq!(said, ["ping", "ping", "ping"], "at once, then each 200 ms");
     assert_eq!(bench.wait(Micros::from_millis(1)), ["silent"]);
@@ -182,7 +186,11 @@ fn requests_at_a_silent_peer_are_told_within_650_ms_and_once() {
 fn requests_at_a_peer_that_answers_are_told_nothing() {
     let mut bench = Bench::in_phase(Phase::Active);
     let (stream, request) = (StreamId(9), request(1));
-    bench.tell(Input::Opened { stream, request, attempt: 1 });
+    bench.tell(Input::Opened {
+        stream,
+        request,
+        attempt: 1,
+    });
     for number in 0..40 {
         let said = bench.wait(Micros::from_millis(100));
         assert!(!said.contains(&"silent".to_owned()), "{said:?}");

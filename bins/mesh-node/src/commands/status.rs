@@ -21,7 +21,10 @@ pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
         return Ok(());
     }
     print::line(&format!("node       {}", about.node));
-    print::line(&format!("version    {} (boot {})", about.version, about.boot));
+    print::line(&format!(
+        "version    {} (boot {})",
+        about.version, about.boot
+    ));
     print::line(&format!("api        http://{}/v1", about.api));
     print::line(&format!("management http://{}", about.console));
     let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
@@ -48,8 +51,15 @@ pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
     for model in list("models") {
         print::line(&format!("model      {}", text(&model["id"])));
     }
-    for actor in list("actors").iter().filter(|actor| actor["state"] != "running") {
-        print::line(&format!("actor      {} {}", text(&actor["address"]), text(&actor["state"])));
+    for actor in list("actors")
+        .iter()
+        .filter(|actor| actor["state"] != "running")
+    {
+        print::line(&format!(
+            "actor      {} {}",
+            text(&actor["address"]),
+            text(&actor["state"])
+        ));
     }
     Ok(())
 }
@@ -107,7 +117,9 @@ fn snapshot_of(home: &Path) -> Result<(About, Snapshot)> {
     match ask(home, &Request::Status)? {
         Response::Status(about, snapshot) => Ok((about, *snapshot)),
         Response::Refused(why) => bail!("{why}"),
-        _ => bail!("the node answered another question"),
+        Response::Ticket(_) | Response::Tickets(_) | Response::Joined(_) | Response::Done => {
+            bail!("the node answered another question")
+        }
     }
 }
 

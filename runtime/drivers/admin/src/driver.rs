@@ -56,7 +56,9 @@ pub struct ControlConfig {
 
 impl fmt::Debug for ControlConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlConfig").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("ControlConfig")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +77,12 @@ impl ControlSocket {
     /// A driver that listens once it is started.
     #[must_use]
     pub fn new(config: ControlConfig, port: Port) -> Self {
-        Self { config, port, waiting: Waiting::default(), tasks: JoinSet::new() }
+        Self {
+            config,
+            port,
+            waiting: Waiting::default(),
+            tasks: JoinSet::new(),
+        }
     }
 
     fn listen(&mut self) -> Result<(), Failure> {
@@ -128,7 +135,11 @@ fn query_of(letter: &Letter) -> Option<QueryId> {
 }
 
 fn answer_query(waiting: &Waiting, query: QueryId, answer: Answer) {
-    let waiter = waiting.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&query);
+    let waiter = waiting
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .1
+        .remove(&query);
     if let Some(waiter) = waiter {
         // A command that has given up needs no answer.
         let _ = waiter.send(answer);
@@ -148,7 +159,9 @@ impl Desk {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let desk = self.clone();
@@ -159,7 +172,11 @@ impl Desk {
                         drop(place);
                     });
                 }
-                Err(error) => return self.port.fail(format!("the control socket is lost: {error}")),
+                Err(error) => {
+                    return self
+                        .port
+                        .fail(format!("the control socket is lost: {error}"));
+                }
             }
             while connections.try_join_next().is_some() {}
         }
@@ -168,34 +185,59 @@ impl Desk {
     async fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
         let peer = stream.peer_cred()?.uid();
         if peer != 0 && peer != own_uid()? {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "another user",
+            ));
         }
-        let request = timeout(TRANSFER_WAIT, receive(&mut stream)).await.map_err(io::Error::other)?;
+        let request = timeout(TRANSFER_WAIT, receive(&mut stream))
+            .await
+            .map_err(io::Error::other)?;
         let response = match request? {
             Ok(request) => self.answer(request).await,
             Err(error) => Response::Refused(error),
         };
         let bytes = encode(&response, RESPONSE_BYTES_MAX).map_err(io::Error::other)?;
-        timeout(TRANSFER_WAIT, stream.write_all(&bytes)).await.map_err(io::Error::other)??;
-        timeout(TRANSFER_WAIT, stream.shutdown()).await.map_err(io::Error::other)?
+        timeout(TRANSFER_WAIT, stream.write_all(&bytes))
+            .await
+            .map_err(io::Error::other)??;
+        timeout(TRANSFER_WAIT, stream.shutdown())
+            .await
+            .map_err(io::Error::other)?
     }
 
     async fn answer(&self, request: Request) -> Response {
         let own = self.config.network;
         match request {
             Request::Status => {
-                let query = |query| observer::Input::Query { query, asker: Asker::Control };
+                let query = |query| observer::Input::Query {
+                    query,
+                    asker: Asker::Control,
+                };
                 self.ask(|id| Letter::Observer(query(id))).await
             }
-            Request::TicketNew { network, name, expires } => {
+            Request::TicketNew {
+                network,
+                name,
+                expires,
+            } => {
                 let name = Label::truncated(&name);
-                self.admin(network.unwrap_or(own), AdminRequest::TicketNew { name, expires }).await
+                self.admin(
+                    network.unwrap_or(own),
+                    AdminRequest::TicketNew { name, expires },
+                )
+                .await
             }
             Request::TicketList { network } => {
-                self.admin(network.unwrap_or(own), AdminRequest::TicketList).await
+                self.admin(network.unwrap_or(own), AdminRequest::TicketList)
+                    .await
             }
             Request::TicketRevoke { network, ticket } => {
-                self.admin(network.unwrap_or(own), AdminRequest::TicketRevoke { ticket }).await
+                self.admin(
+                    network.unwrap_or(own),
+                    AdminRequest::TicketRevoke { ticket },
+                )
+                .await
             }
             Request::Join { ticket } => match self.config.duties.join(&ticket) {
                 Ok((network, child)) => {
@@ -212,7 +254,8 @@ impl Desk {
     }
 
     async fn admin(&self, network: NetworkId, request: AdminRequest) -> Response {
-        self.ask(|query| Letter::Roster(network, Roster::Admin { query, request })).await
+        self.ask(|query| Letter::Roster(network, Roster::Admin { query, request }))
+            .await
     }
 
     async fn ask(&self, letter: impl FnOnce(QueryId) -> Letter) -> Response {
@@ -226,7 +269,11 @@ impl Desk {
         };
         self.port.tell(letter(query));
         let answer = timeout(ACTOR_WAIT, receiver).await;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&query);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .1
+            .remove(&query);
         match answer {
             Ok(Ok(Answer::Snapshot(snapshot))) => {
                 Response::Status(self.config.duties.about(), Box::new(snapshot))
@@ -260,4 +307,3 @@ fn own_uid() -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").map(|metadata| metadata.uid())
 }
-

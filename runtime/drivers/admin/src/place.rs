@@ -51,10 +51,19 @@ impl Socket {
         } else {
             let folder = runtime.join("mesh-node");
             own_folder(&folder)?;
-            let name = Digest::of("mesh-node control socket", &[inside.as_os_str().as_encoded_bytes()]);
-            (folder.join(format!("{:016x}.sock", name.short())), Some(home.join(POINTER)))
+            let name = Digest::of(
+                "mesh-node control socket",
+                &[inside.as_os_str().as_encoded_bytes()],
+            );
+            (
+                folder.join(format!("{:016x}.sock", name.short())),
+                Some(home.join(POINTER)),
+            )
         };
-        let failed = |source| PlaceError::Io { path: path.clone(), source };
+        let failed = |source| PlaceError::Io {
+            path: path.clone(),
+            source,
+        };
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -66,7 +75,11 @@ impl Socket {
         if let Some(pointer) = &pointer {
             fs::write(pointer, path.as_os_str().as_encoded_bytes()).map_err(failed)?;
         }
-        Ok(Self { listener, path, pointer })
+        Ok(Self {
+            listener,
+            path,
+            pointer,
+        })
     }
 
     /// Where it lies.
@@ -97,8 +110,15 @@ pub fn find(home: &Path) -> PathBuf {
 
 /// A folder that only this user can enter.
 fn own_folder(folder: &Path) -> Result<(), PlaceError> {
-    let failed = |source| PlaceError::Io { path: folder.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let failed = |source| PlaceError::Io {
+        path: folder.to_owned(),
+        source,
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed)?;
     let metadata = fs::symlink_metadata(folder).map_err(failed)?;
     let mine = fs::metadata("/proc/self").map_err(failed)?.uid();
     if !metadata.is_dir() || metadata.uid() != mine {

@@ -17,7 +17,10 @@ pub(crate) const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     /// Another version of the program is at the other end.
-    #[error("the running node speaks version {0} of the control protocol, this command {VERSION}: use the same mesh-node for both")]
+    #[error(
+        "the running node speaks version {0} of the control protocol, this command {VERSION}: \
+         use the same mesh-node for both"
+    )]
     Version(u16),
     /// Longer than allowed.
     #[error("a control message of {0} bytes is too long")]
@@ -98,8 +101,7 @@ pub enum Response {
 
 /// A message with its version and length.
 pub(crate) fn encode<T: Serialize>(message: &T, max: usize) -> Result<Vec<u8>, ProtocolError> {
-    let body =
-        postcard::to_stdvec(&(VERSION, message)).map_err(|_| ProtocolError::Malformed)?;
+    let body = postcard::to_stdvec(&(VERSION, message)).map_err(|_| ProtocolError::Malformed)?;
     let len = u32::try_from(body.len()).map_err(|_| ProtocolError::TooLong(body.len()))?;
     if body.len() > max {
         return Err(ProtocolError::TooLong(body.len()));

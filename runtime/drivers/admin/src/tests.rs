@@ -1,8 +1,6 @@
 //! The socket's place and its protocol.
 
-use crate::protocol::{
-    REQUEST_BYTES_MAX, Request, Response, VERSION, decode, encode, length,
-};
+use crate::protocol::{REQUEST_BYTES_MAX, Request, Response, VERSION, decode, encode, length};
 use crate::{ClientError, ProtocolError, Socket, ask, find};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +51,9 @@ fn a_home_without_a_node_says_what_to_do() {
 
 #[test]
 fn requests_and_responses_survive_the_wire() {
-    let request = Request::Join { ticket: "abc".to_owned() };
+    let request = Request::Join {
+        ticket: "abc".to_owned(),
+    };
     let bytes = encode(&request, REQUEST_BYTES_MAX).unwrap();
     assert_eq!(decode::<Request>(&bytes[4..]), Ok(request));
     let response = Response::Refused("no".to_owned());
@@ -64,9 +64,15 @@ fn requests_and_responses_survive_the_wire() {
 #[test]
 fn another_version_and_bad_bytes_are_refused_with_a_sentence() {
     let other = [VERSION.to_le_bytes()[0] + 1, 0];
-    assert_eq!(decode::<Request>(&other), Err(ProtocolError::Version(VERSION + 1)));
+    assert_eq!(
+        decode::<Request>(&other),
+        Err(ProtocolError::Version(VERSION + 1))
+    );
     assert_eq!(decode::<Request>(&[]), Err(ProtocolError::Malformed));
     assert_eq!(decode::<Request>(&[1, 200]), Err(ProtocolError::Malformed));
     assert_eq!(decode::<Request>(&[1, 0, 0]), Err(ProtocolError::Malformed));
-    assert_eq!(length([255; 4], 10), Err(ProtocolError::TooLong(u32::MAX as usize)));
+    assert_eq!(
+        length([255; 4], 10),
+        Err(ProtocolError::TooLong(u32::MAX as usize))
+    );
 }

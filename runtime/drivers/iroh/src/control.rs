@@ -167,7 +167,7 @@ impl Shared {
         while finishing.join_next().await.is_some() {}
     }
 
-    /// Carries a network no longer.
+    /// Stops carrying a network, and ends its sessions.
     pub(crate) fn detach(self: &Arc<Self>, network: NetworkId) {
         let mut links = self.links();
         links.attached.remove(&network);

@@ -5,6 +5,7 @@
 
 mod job;
 mod llama;
+mod model;
 mod prompt;
 mod pulse;
 mod sandbox;

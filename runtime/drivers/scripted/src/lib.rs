@@ -72,7 +72,9 @@ impl ScriptedEngine {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Attach => {
+                // A worker that attaches begins anew: what it began in an earlier life is over.
                 self.jobs.clear();
+                self.waiting.abort_all();
                 let models = List::truncated([advert()]);
                 self.tell(Event::Ready { models });
             }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 pub enum HomeError {
     /// The system refused.
     #[error(
-        "{path}: {source}: make the folder writable for this user, or name another with --home"
+        "{path}: {source}: make the folder writable for this user, or name another with \
+         --home"
     )]
     Io {
         /// What was touched.
@@ -18,9 +19,16 @@ pub enum HomeError {
         /// Why not.
         source: io::Error,
     },
+    /// The disk is full.
+    #[error("no space is left for {path}: free some on that disk, then try again")]
+    DiskFull {
+        /// What was to be written.
+        path: PathBuf,
+    },
     /// Another node runs here.
     #[error(
-        "another node (process {pid}) runs on {path}: stop it with `mesh-node stop --home {path}`, or name another home with --home"
+        "another node (process {pid}) runs on {path}: stop it with `mesh-node stop --home \
+         {path}`, or name another home with --home"
     )]
     Taken {
         /// Where.
@@ -30,7 +38,9 @@ pub enum HomeError {
     },
     /// The key file is no key.
     #[error(
-        "the key {path} is damaged and was set aside as {aside}: put a copy of the key back, or delete the set-aside file to begin with a new identity (peers will not know it)"
+        "the key {path} is damaged and was set aside as {aside}: put a copy of the key \
+         back, or delete the set-aside file to begin with a new identity (peers will not \
+         know it)"
     )]
     DamagedKey {
         /// Which.
@@ -40,7 +50,9 @@ pub enum HomeError {
     },
     /// A damaged key lies beside, and none in its place.
     #[error(
-        "the node's key is missing and a damaged one lies at {aside}: put a copy of the key back as {path}, or delete the set-aside file to begin with a new identity (peers will not know it)"
+        "the node's key is missing and a damaged one lies at {aside}: put a copy of the \
+         key back as {path}, or delete the set-aside file to begin with a new identity \
+         (peers will not know it)"
     )]
     SetAsideKey {
         /// Where the key belongs.
@@ -50,7 +62,8 @@ pub enum HomeError {
     },
     /// The database is damaged, or not one of ours.
     #[error(
-        "the database {path} cannot be read: {why}: restore it from a copy, or move it away to begin with an empty one"
+        "the database {path} cannot be read: {why}: restore it from a copy, or move it \
+         away to begin with an empty one"
     )]
     Database {
         /// Which.
@@ -60,7 +73,8 @@ pub enum HomeError {
     },
     /// The database was written by a newer program.
     #[error(
-        "the database {path} has schema {found}, and this program knows {known}: use the newer mesh-node that wrote it"
+        "the database {path} has schema {found}, and this program knows {known}: use the \
+         newer mesh-node that wrote it"
     )]
     NewerSchema {
         /// Which.
@@ -75,7 +89,14 @@ pub enum HomeError {
 impl HomeError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        |source| Self::Io { path, source }
+        |source| {
+            use io::ErrorKind::{QuotaExceeded, StorageFull};
+            if matches!(source.kind(), StorageFull | QuotaExceeded) {
+                Self::DiskFull { path }
+            } else {
+                Self::Io { path, source }
+            }
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! library. So a copy in memory is opened first: it is repaired there after a crash, checked page
 //! by page, and asked what it is. Nothing is written to a database that is then refused.
 
-use crate::database::{broken, check};
 use crate::home::HomeError;
+use crate::tables::{Fault, check};
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,26 +26,25 @@ pub(crate) fn inspect(path: &Path) -> Result<(), HomeError> {
         return Ok(());
     }
     let bytes = fs::read(path).map_err(HomeError::io(path))?;
-    let failed = broken(path);
-    catch_unwind(AssertUnwindSafe(|| look(path, bytes)))
-        .unwrap_or_else(|_| Err(failed(&"its pages contradict each other")))
+    catch_unwind(AssertUnwindSafe(|| look(bytes)))
+        .unwrap_or_else(|_| Err(Fault::Content("its pages contradict each other".to_owned())))
+        .map_err(|fault| fault.at(path))
 }
 
-fn look(path: &Path, bytes: Vec<u8>) -> Result<(), HomeError> {
-    let failed = broken(path);
+fn look(bytes: Vec<u8>) -> Result<(), Fault> {
     let copy = Copy(Mutex::new(bytes));
     let mut builder = redb::Database::builder();
     let mut database = builder
         .set_cache_size(CACHE_BYTES)
-        .create_with_backend(copy)
-        .map_err(|e| failed(&e))?;
+        .create_with_backend(copy)?;
     // What a crash leaves is repaired by the opening. What must be repaired after it is damage:
     // the repair would lose commits in silence.
-    if !database.check_integrity().map_err(|e| failed(&e))? {
-        return Err(failed(&"some of its pages are not what was written"));
+    if !database.check_integrity()? {
+        return Err(Fault::Content(
+            "some of its pages are not what was written".to_owned(),
+        ));
     }
-    let read = redb::ReadableDatabase::begin_read(&database).map_err(|e| failed(&e))?;
-    check(path, &read).map(drop)
+    check(&redb::ReadableDatabase::begin_read(&database)?).map(drop)
 }
 
 /// A file's bytes, changed in memory only.

@@ -17,11 +17,13 @@ mod driver;
 mod home;
 mod identity;
 mod inspect;
+mod tables;
 
 #[cfg(test)]
 mod tests;
 
-pub use database::{Database, Membership, SCHEMA};
+pub use database::{Database, Membership};
 pub use driver::RedbStore;
 pub use home::{Home, HomeError};
 pub use identity::{NodeSigner, load_or_create, random_bytes};
+pub use tables::SCHEMA;

@@ -22,7 +22,11 @@ pub(super) struct Stream {
 
 #[derive(Debug)]
 enum End {
-    Asking { request: RequestId, paused: bool, held: Vec<JobReply> },
+    Asking {
+        request: RequestId,
+        paused: bool,
+        held: Vec<JobReply>,
+    },
     Serving,
 }
 
@@ -44,14 +48,39 @@ impl Transport {
         };
         let (connection, to) = (entry.connection, entry.peer_index);
         let stream = self.mint_stream();
-        let end = End::Asking { request, paused: false, held: Vec::new() };
-        self.streams.insert(stream, Stream { connection, number: stream, attempt, end });
+        let end = End::Asking {
+            request,
+            paused: false,
+            held: Vec::new(),
+        };
+        self.streams.insert(
+            stream,
+            Stream {
+                connection,
+                number: stream,
+                attempt,
+                end,
+            },
+        );
         out.leaves_up.push(Address::Stream(stream));
         out.watch(Address::Stream(stream), Address::Proxy(request));
-        let opened = Session::Opened { stream, request, attempt };
+        let opened = Session::Opened {
+            stream,
+            request,
+            attempt,
+        };
         out.tell(Address::Transport, Letter::Session(network, peer, opened));
-        let body = Body::JobOpen { network, stream, bytes };
-        out.packets.push(Packet { from: self.index, to, connection, body });
+        let body = Body::JobOpen {
+            network,
+            stream,
+            bytes,
+        };
+        out.packets.push(Packet {
+            from: self.index,
+            to,
+            connection,
+            body,
+        });
     }
 
     pub(super) fn job_open(
@@ -62,13 +91,27 @@ impl Transport {
         bytes: &[u8],
         out: &mut DriverOut,
     ) {
-        let Some(link) = self.link_of(connection) else { return };
-        let Some(entry) = self.links.get(&link) else { return };
+        let Some(link) = self.link_of(connection) else {
+            return;
+        };
+        let Some(entry) = self.links.get(&link) else {
+            return;
+        };
         let peer = entry.peer;
-        let Ok(Some(JobRequest::Open(job))) = decode::<JobRequest>(bytes) else { return };
+        let Ok(Some(JobRequest::Open(job))) = decode::<JobRequest>(bytes) else {
+            return;
+        };
         let stream = self.mint_stream();
         let attempt = job.id.attempt;
-        self.streams.insert(stream, Stream { connection, number, attempt, end: End::Serving });
+        self.streams.insert(
+            stream,
+            Stream {
+                connection,
+                number,
+                attempt,
+                end: End::Serving,
+            },
+        );
         out.leaves_up.push(Address::Stream(stream));
         let input = Session::Inbound { stream, link, job };
         out.tell(Address::Transport, Letter::Session(network, peer, input));
@@ -81,7 +124,9 @@ impl Transport {
         command: Command,
         out: &mut DriverOut,
     ) {
-        let Some(entry) = self.streams.get_mut(&stream) else { return };
+        let Some(entry) = self.streams.get_mut(&stream) else {
+            return;
+        };
         let attempt = entry.attempt;
         match command {
             Command::Serve(device) => {
@@ -97,12 +142,7 @@ impl Transport {
     }
 
     /// The owner of a stream went down, or a letter of the stream found nobody.
-    pub(crate) fn stream_signal(
-        &mut self,
-        stream: StreamId,
-        signal: &Signal,
-        out: &mut DriverOut,
-    ) {
+    pub(crate) fn stream_signal(&mut self, stream: StreamId, signal: &Signal, out: &mut DriverOut) {
         match signal {
             Signal::Down { .. } => self.end_stream(stream, out),
             Signal::Started(_) | Signal::Returned { .. } => {}
@@ -110,13 +150,27 @@ impl Transport {
     }
 
     pub(super) fn job_reply(&mut self, number: StreamId, bytes: &[u8], out: &mut DriverOut) {
-        let Some(stream) = self.streams.get_mut(&number) else { return };
-        let End::Asking { request, paused, held } = &mut stream.end else { return };
-        let Ok(Some(reply)) = decode::<JobReply>(bytes) else { return };
+        let Some(stream) = self.streams.get_mut(&number) else {
+            return;
+        };
+        let End::Asking {
+            request,
+            paused,
+            held,
+        } = &mut stream.end
+        else {
+            return;
+        };
+        let Ok(Some(reply)) = decode::<JobReply>(bytes) else {
+            return;
+        };
         if *paused {
             held.push(reply);
         } else {
-            out.tell(Address::Stream(number), Letter::Proxy(*request, Proxy::Reply(reply)));
+            out.tell(
+                Address::Stream(number),
+                Letter::Proxy(*request, Proxy::Reply(reply)),
+            );
         }
     }
 
@@ -151,53 +205,93 @@ impl Transport {
 
     /// Ends a stream from this side.
     pub(super) fn end_stream(&mut self, stream: StreamId, out: &mut DriverOut) {
-        let Some(entry) = self.streams.get(&stream) else { return };
+        let Some(entry) = self.streams.get(&stream) else {
+            return;
+        };
         let body = match entry.end {
-            End::Asking { .. } => Body::JobCancel { stream: entry.number },
-            End::Serving => Body::JobEnd { stream: entry.number },
+            End::Asking { .. } => Body::JobCancel {
+                stream: entry.number,
+            },
+            End::Serving => Body::JobEnd {
+                stream: entry.number,
+            },
         };
         self.packet(entry.connection, body, out);
         self.forget_stream(stream, out);
     }
 
     fn reply(&mut self, stream: StreamId, reply: &JobReply, out: &mut DriverOut) {
-        let Some(entry) = self.streams.get(&stream) else { return };
+        let Some(entry) = self.streams.get(&stream) else {
+            return;
+        };
         let Ok(bytes) = reply.encode() else { return };
         let (connection, number) = (entry.connection, entry.number);
-        self.packet(connection, Body::JobReply { stream: number, bytes }, out);
+        self.packet(
+            connection,
+            Body::JobReply {
+                stream: number,
+                bytes,
+            },
+            out,
+        );
         if reply.is_last() {
             self.end_stream(stream, out);
         }
     }
 
     fn read(&mut self, stream: StreamId, flow: Flow, out: &mut DriverOut) {
-        let Some(entry) = self.streams.get_mut(&stream) else { return };
-        let End::Asking { request, paused, held } = &mut entry.end else { return };
+        let Some(entry) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        let End::Asking {
+            request,
+            paused,
+            held,
+        } = &mut entry.end
+        else {
+            return;
+        };
         *paused = flow == Flow::Full;
         if !*paused {
             for reply in std::mem::take(held) {
-                out.tell(Address::Stream(stream), Letter::Proxy(*request, Proxy::Reply(reply)));
+                out.tell(
+                    Address::Stream(stream),
+                    Letter::Proxy(*request, Proxy::Reply(reply)),
+                );
             }
         }
     }
 
     fn forget_stream(&mut self, stream: StreamId, out: &mut DriverOut) {
-        let Some(entry) = self.streams.remove(&stream) else { return };
+        let Some(entry) = self.streams.remove(&stream) else {
+            return;
+        };
         let at = Address::Stream(stream);
         if let End::Asking { request, held, .. } = entry.end {
             for reply in held {
                 out.tell(at, Letter::Proxy(request, Proxy::Reply(reply)));
             }
-            let ended = Proxy::StreamEnded { attempt: entry.attempt };
+            let ended = Proxy::StreamEnded {
+                attempt: entry.attempt,
+            };
             out.tell(at, Letter::Proxy(request, ended));
         }
         out.leaves_down.push((at, Exit::Normal));
     }
 
     fn packet(&self, connection: u64, body: Body, out: &mut DriverOut) {
-        if let Some(link) = self.links.values().find(|link| link.connection == connection) {
+        if let Some(link) = self
+            .links
+            .values()
+            .find(|link| link.connection == connection)
+        {
             let to = link.peer_index;
-            out.packets.push(Packet { from: self.index, to, connection, body });
+            out.packets.push(Packet {
+                from: self.index,
+                to,
+                connection,
+                body,
+            });
         }
     }
 

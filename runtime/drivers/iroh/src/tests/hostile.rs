@@ -57,7 +57,7 @@ async fn stranger(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkI
     (conn, send, recv, link)
 }
 
-/// A stranger no longer: it has received the session's Admit.
+/// A peer that has received the session's Admit.
 async fn member(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkId) {
     let (conn, send, mut recv, link) = stranger(node).await;
     node.send(link, NETWORK, ControlFrame::Admit(()));

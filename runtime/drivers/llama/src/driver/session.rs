@@ -61,7 +61,7 @@ impl Session {
             biased;
             lost = self.read(from_child) => lost,
             lost = self.write(to_child, setup, commands) => lost,
-            
+            lost = self.watch() => lost,
             never = async { log.follow().await; std::future::pending().await } => never,
         };
         drop(starting.keeper);

@@ -8,6 +8,7 @@ use messages::{Micros, Refusal};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -147,8 +148,9 @@ async fn what_is_no_frame_ends_the_process_and_the_drivers_life() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_that_is_answered_for_other_jobs_ends_the_drivers_life() {
     // Reads its models and says that they are loaded, reads a step and answers it for nobody.
-    let script = "read=\"dd bs=65536 count=1 of=/dev/null\"; $read; printf '\\002\\000\\000\\000\\001\\000' >&0; \
-        $read; printf '\\003\\000\\000\\000\\003\\004\\000' >&0; sleep 60";
+    let script = r"read='dd bs=65536 count=1 of=/dev/null'
+        $read; printf '\002\000\000\000\001\000' >&0
+        $read; printf '\003\000\000\000\003\004\000' >&0; sleep 60";
     let (home, config) = config("tiny", |config| {
         let mark = config.engine_command.pop().unwrap();
         config.engine_command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
@@ -223,10 +225,18 @@ fn the_process_dies_with_the_thread_that_started_it_though_its_pipe_stays_open()
     }
     drop(release);
     parent.join().unwrap();
-    let status = child.wait().unwrap();
-    assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(9)
-    );
+    let mut looks = 0;
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if looks < 5_000 => std::thread::sleep(Duration::from_millis(2)),
+            None => {
+                child.kill().unwrap();
+                panic!("it outlived its parent");
+            }
+        }
+        looks += 1;
+    };
+    assert_eq!(status.signal(), Some(9));
     drop(ours);
 }

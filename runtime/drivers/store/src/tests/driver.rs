@@ -1,6 +1,6 @@
 //! The driver in a hive, between a probe in a roster's place and a disk that can fail.
 
-use crate::{Database, RedbStore};
+use crate::{Database, HomeError, RedbStore};
 use bytes::Bytes;
 use host::{Driver, DriverFactory, Hive, HiveConfig, Port};
 use kernel::{Child, Failure, Restart, Signer, Turn};
@@ -46,6 +46,8 @@ impl redb::StorageBackend for Disk {
         Ok(())
     }
     fn sync_data(&self) -> io::Result<()> {
+        // As slow as a disk, so that commits queue up.
+        std::thread::sleep(Duration::from_millis(1));
         self.refusal()
     }
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -54,6 +56,13 @@ impl redb::StorageBackend for Disk {
         self.0.lock().unwrap()[at..at + data.len()].copy_from_slice(data);
         Ok(())
     }
+}
+
+fn over(disk: &Disk) -> Database {
+    let disk = disk.clone();
+    Database::opened_by("in memory".into(), move || {
+        redb::Database::builder().create_with_backend(disk.clone())
+    })
 }
 
 struct Factory(Database, mpsc::UnboundedSender<Input>);
@@ -91,12 +100,12 @@ impl Signer for NoSigner {
 }
 
 async fn hive(disk: &Disk) -> (Hive, mpsc::UnboundedReceiver<Input>) {
-    let (told, answers) = mpsc::unbounded_channel();
+    let (told, mut answers) = mpsc::unbounded_channel();
     let config = HiveConfig {
         boot: 1,
         entropy_seed: [1; 32],
         signer: Arc::new(NoSigner),
-        drivers: Arc::new(Factory(Database::over(disk.clone()), told)),
+        drivers: Arc::new(Factory(over(disk), told)),
     };
     let child = |at, under| Child {
         at,
@@ -108,7 +117,11 @@ async fn hive(disk: &Disk) -> (Hive, mpsc::UnboundedReceiver<Input>) {
         child(Address::Store, Branch::Store),
         child(Address::Roster(NETWORK), Branch::Network(NETWORK)),
     ];
-    (Hive::start(config, children).await.unwrap(), answers)
+    let hive = Hive::start(config, children).await.unwrap();
+    // Both live once the first question is answered.
+    hive.tell(Letter::Store(Command::Load(NETWORK)));
+    assert_eq!(next(&mut answers).await, Input::Loaded(Vec::new()));
+    (hive, answers)
 }
 
 async fn next(answers: &mut mpsc::UnboundedReceiver<Input>) -> Input {
@@ -158,15 +171,35 @@ async fn a_commit_on_a_full_disk_is_answered_as_failed() {
     disk.1.store(true, Ordering::Relaxed);
     hive.tell(commit(2));
     assert_eq!(next(&mut answers).await, Input::CommitFailed(Token(2)));
+    // Room again: what is asked then is durable, and what failed is not there.
+    disk.1.store(false, Ordering::Relaxed);
+    hive.tell(commit(3));
+    assert_eq!(next(&mut answers).await, Input::Committed(Token(3)));
+    hive.tell(Letter::Store(Command::Load(NETWORK)));
+    let Input::Loaded(items) = next(&mut answers).await else {
+        panic!("not loaded")
+    };
+    let rows: Vec<_> = items.iter().map(|(key, _)| key.row[0]).collect();
+    assert_eq!(rows, [1, 3]);
+}
+
+#[test]
+fn a_full_disk_is_called_so_and_not_damage() {
+    let disk = Disk::default();
+    let database = over(&disk);
+    assert_eq!(database.next_boot().unwrap(), 1);
+    disk.1.store(true, Ordering::Relaxed);
+    let refused = database.next_boot().unwrap_err();
+    assert!(matches!(refused, HomeError::DiskFull { .. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_at_a_stop_becomes_durable() {
     let disk = Disk::default();
     let (hive, _answers) = hive(&disk).await;
-    for token in 1..=50 {
+    for token in 1..=30 {
         hive.tell(commit(token));
     }
     hive.stop().await;
-    assert_eq!(Database::over(disk).load(NETWORK).unwrap().len(), 50);
+    assert_eq!(over(&disk).load(NETWORK).unwrap().len(), 30);
 }

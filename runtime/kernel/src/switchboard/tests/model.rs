@@ -250,8 +250,8 @@ impl Model {
         self.note(&out);
     }
 
-    /// A watch ends with its watcher's life. A letter that waits no longer, and came back to
-    /// nobody, must be a dead sender's.
+    /// A watch ends with its watcher's life. A letter that neither waits nor came back
+    /// must be a dead sender's.
     fn excuse(&mut self) {
         let board = &self.board;
         self.owed

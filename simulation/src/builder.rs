@@ -1,0 +1,132 @@
+//! What a mesh is made of.
+
+use crate::drivers::store::Disk;
+use crate::event::NodeIndex;
+use crate::executor::Executor;
+use crate::executor::machines::Machines;
+use crate::mesh::Mesh;
+use crate::network::{Latency, Network};
+use crate::node::{Node, NodeKey};
+use crate::world::World;
+use ed25519_dalek::SigningKey;
+use kernel::{Entropy, Signer};
+use messages::{Micros, NodeId, network_of};
+use std::sync::Arc;
+
+/// A mesh to be.
+#[derive(Debug)]
+pub struct MeshBuilder {
+    pub(crate) seed: u64,
+    pub(crate) nodes: usize,
+    pub(crate) engines: Vec<NodeIndex>,
+    pub(crate) step: Micros,
+    pub(crate) latency: Latency,
+    pub(crate) shuffled: bool,
+    pub(crate) absent: Vec<NodeIndex>,
+    pub(crate) hosts: bool,
+}
+
+impl MeshBuilder {
+    /// How many nodes there are. Node 0 owns the network; the others hold its tickets.
+    #[must_use]
+    pub const fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Which nodes serve the scripted model.
+    #[must_use]
+    pub fn engines(mut self, nodes: &[NodeIndex]) -> Self {
+        self.engines = nodes.to_vec();
+        self
+    }
+
+    /// The time of a decode step; 20 ms unless told.
+    #[must_use]
+    pub const fn step(mut self, step: Micros) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// Every path's delay; 2 ms and up to 3 ms more unless told.
+    #[must_use]
+    pub const fn latency(mut self, base: Micros, jitter: Micros) -> Self {
+        self.latency = Latency { base, jitter };
+        self
+    }
+
+    /// Draws the order of simultaneous turns; promised orders hold all the same.
+    #[must_use]
+    pub const fn shuffled(mut self) -> Self {
+        self.shuffled = true;
+        self
+    }
+
+    /// Nodes that are not started at the beginning.
+    #[must_use]
+    pub fn absent(mut self, nodes: &[NodeIndex]) -> Self {
+        self.absent = nodes.to_vec();
+        self
+    }
+
+    /// Runs the machines in real hosts under real supervisors.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub const fn hosts(mut self) -> Self {
+        self.hosts = true;
+        self
+    }
+
+    /// Starts the mesh.
+    #[must_use]
+    pub fn build(self) -> Mesh {
+        let mut entropy = Entropy::from_number(self.seed);
+        let nodes: Vec<Node> = (0..self.nodes)
+            .map(|index| {
+                let signer = Arc::new(NodeKey(SigningKey::from_bytes(&entropy.bytes())));
+                let engines = match self.engines.contains(&index) {
+                    true => vec![self.step.0],
+                    false => Vec::new(),
+                };
+                Node {
+                    index,
+                    me: signer.node(),
+                    signer,
+                    disk: Disk::default(),
+                    boots: 0,
+                    boot: None,
+                    frozen: None,
+                    engines,
+                }
+            })
+            .collect();
+        let owner = nodes.first().map_or(NodeId([0; 32]), |node| node.me);
+        let network = network_of(owner, "");
+        let paths = Network::new(self.latency, Entropy::from_seed(entropy.bytes()));
+        let make = executor_maker(self.hosts);
+        let world = World::new(self.seed, paths, nodes, self.shuffled, make);
+        let mut mesh = Mesh {
+            world,
+            network,
+            owner,
+        };
+        for node in (0..self.nodes).filter(|node| !self.absent.contains(node)) {
+            mesh.start(node);
+        }
+        mesh
+    }
+}
+
+#[cfg(feature = "conformance")]
+fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
+    match hosts {
+        true => Box::new(|| Box::new(crate::executor::hosts::Hosts::new())),
+        false => Box::new(|| Box::<Machines>::default()),
+    }
+}
+
+#[cfg(not(feature = "conformance"))]
+fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
+    assert!(!hosts, "real hosts need the feature `conformance`");
+    Box::new(|| Box::<Machines>::default())
+}
