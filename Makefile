@@ -31,7 +31,7 @@ lint:
 	cargo fmt --all --check && cargo clippy --locked $(LEAN) --all-targets -- -D warnings && cargo run --locked -q -p xtask -- all
 
 unit:
-	.ci/tests $(LEAN)
+	cargo build --locked $(LEAN) --bins && .ci/tests $(LEAN)
 
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(LEAN) --no-deps
