@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup fmt check test steps lint unit docs llama sim
+.PHONY: help setup fmt check test steps lint unit docs llama sim demo
 
 # llama.cpp takes a C++ compiler and minutes; all but the `llama` step is checked without it.
 LEAN := --workspace --no-default-features --features simulation/conformance
@@ -41,3 +41,6 @@ llama:
 
 sim: ## The simulated mesh: an answer survives its server, and a seed runs the same twice
 	run() { cargo run --locked -q -p mesh-sim -- run --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")
+
+demo: ## Two nodes on this machine, one question across; ONCE=1 ends after the answer
+	@tools/demo/demo.sh

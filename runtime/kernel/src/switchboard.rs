@@ -172,10 +172,15 @@ impl Switchboard {
         else {
             return;
         };
-        let Phase::Starting(parked) = &mut entry.phase else {
-            return;
+        let parked = match &mut entry.phase {
+            Phase::Starting(parked) => std::mem::take(parked),
+            // Stopped while it was being built: there was nothing to halt then.
+            Phase::Stopping => {
+                let how = How::Kill;
+                return out.push(Action::Halt { who, life, how });
+            }
+            Phase::Live | Phase::Waiting { .. } | Phase::Failed { .. } => return,
         };
-        let parked = std::mem::take(parked);
         entry.phase = Phase::Live;
         let starts = entry.starts;
         let signal = Mail::Signal(Signal::Started(life));

@@ -197,9 +197,9 @@ fn a_full_disk_is_called_so_and_not_damage() {
 async fn what_waits_at_a_stop_becomes_durable() {
     let disk = Disk::default();
     let (hive, _answers) = hive(&disk).await;
-    for token in 1..=30 {
+    for token in 1..=10 {
         hive.tell(commit(token));
     }
     hive.stop().await;
-    assert_eq!(over(&disk).load(NETWORK).unwrap().len(), 30);
+    assert_eq!(over(&disk).load(NETWORK).unwrap().len(), 10);
 }
