@@ -6,8 +6,8 @@ SHELL := bash
 
 # llama.cpp takes a C++ compiler and minutes; all but the `llama` step is checked without it.
 LEAN := --workspace --no-default-features --features simulation/conformance
-# The packages that hold llama.cpp.
-HEAVY := --package driver-llama
+# The packages that hold llama.cpp, and the tests that run it.
+HEAVY := --package driver-llama --package mesh-node --package system-tests --features system-tests/llama
 # What `make test` does after `setup`, in order; .ci/run times each.
 STEPS := lint unit docs llama sim
 
@@ -37,7 +37,8 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(LEAN) --no-deps
 
 llama:
-	cargo clippy --locked $(HEAVY) --all-targets -- -D warnings && .ci/tests $(HEAVY)
+	cargo clippy --locked $(HEAVY) --all-targets -- -D warnings && .ci/tests --package driver-llama
+	cargo build --locked --package mesh-node && .ci/tests --package system-tests --features system-tests/llama builtin
 
 sim: ## The simulated mesh: an answer survives its server, and a seed runs the same twice
 	run() { cargo run --locked -q -p mesh-sim -- run --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")

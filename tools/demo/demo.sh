@@ -147,8 +147,8 @@ cat <<END
     -d '$request'
 
 END
-say "both nodes run until Ctrl-C"
 # Ctrl-C is how it is meant to end.
 trap 'exit 0' INT TERM
+say "both nodes run until Ctrl-C"
 wait -n "${pids[@]}" || true
 fail "a node has ended"

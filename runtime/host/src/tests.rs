@@ -13,6 +13,7 @@ use messages::ports::{control, store, stream};
 use messages::{
     Address, Branch, Letter, NetworkId, NodeId, QueryId, Refusal, Seed, Signature, StreamId, Token,
 };
+use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -365,8 +366,12 @@ async fn a_leaf_takes_letters_watches_and_goes_down_with_its_port() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drained_stop_takes_what_waits_and_ends_every_actor() {
     let bench = Bench::start(&[Address::Store, Address::Control], idle()).await;
-    bench.started(Address::Control);
-    bench.started(Address::Store);
+    // In either order.
+    let mut unborn = BTreeSet::from([Address::Control, Address::Store]);
+    while !unborn.is_empty() {
+        let (who, _) = bench.seen.recv_timeout(WAIT).expect("a turn in time");
+        unborn.remove(&who);
+    }
     let directory = Arc::clone(bench.hive.directory());
     for n in 0..100 {
         directory.send(Source::World, numbered(n));

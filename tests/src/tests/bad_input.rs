@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Runs a command that must fail; gives its one line.
-fn refused(home: &Folder, arguments: &[&str]) -> String {
+pub(super) fn refused(home: &Folder, arguments: &[&str]) -> String {
     let output = run(home.path(), arguments);
     let line = String::from_utf8(output.stderr).expect("text");
     assert!(!output.status.success(), "{arguments:?} succeeded");
