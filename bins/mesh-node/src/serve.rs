@@ -38,7 +38,10 @@ async fn until_stopped(config: Config) -> Result<()> {
     }
     print::line(&format!("api http://{}/v1", addresses.api));
     print::line(&format!("management http://{}", addresses.console));
-    print::line("ready");
+    match node.why_not_ready() {
+        None => print::line("ready"),
+        Some(why) => print::line(&format!("not ready yet: {why}")),
+    }
     tokio::select! {
         biased;
         _ = terminate.recv() => {}

@@ -1,5 +1,6 @@
 //! What a node is told at its start.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ pub enum Engine {
 }
 
 /// What a node is told at its start.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The node's folder: made where there is none.
     pub home: PathBuf,
@@ -41,4 +42,18 @@ pub struct Config {
     pub engine_command: Vec<String>,
     /// The program's version, for status and adverts.
     pub version: String,
+}
+
+impl fmt::Debug for Config {
+    /// Without the key and the tickets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("home", &self.home)
+            .field("api", &self.api)
+            .field("console", &self.console)
+            .field("listen", &self.listen)
+            .field("models", &self.models)
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
 }

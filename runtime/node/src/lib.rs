@@ -6,6 +6,7 @@
 mod config;
 mod duties;
 mod factory;
+mod lookout;
 mod networks;
 mod node;
 

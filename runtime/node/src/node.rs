@@ -3,8 +3,9 @@
 use crate::config::{Config, Engine};
 use crate::duties::NodeDuties;
 use crate::factory::{EngineConfig, Factory};
+use crate::lookout::Lookout;
 use crate::networks::{membership_of, own, own_id, seed};
-use driver_control::{ControlConfig, PlaceError, Request, Response, Socket, ask};
+use driver_control::{ControlConfig, PlaceError, Socket};
 use driver_http::{Addresses, ApiKey, Front, HttpConfig, HttpLimits, Readiness};
 use driver_iroh::IrohConfig;
 use driver_llama::{LlamaConfig, resolve};
@@ -14,22 +15,21 @@ use driver_store::{
 };
 use host::{Clock, Directory, Hive, HiveConfig};
 use kernel::Signer;
-use messages::observer::{Fact, FactKey};
-use messages::{Address, DeviceId, NodeId, inference_worker};
+use messages::{Address, DeviceId, Letter, NodeId, inference_worker, peer_session};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::task::JoinSet;
 
 /// The one device that serves, until more are told apart.
 const DEVICE: DeviceId = DeviceId(0);
-/// How long a start waits for its actors before it says that it is not ready.
-const READY_WAIT: Duration = Duration::from_secs(10);
+/// How long a stop lets running answers go on: under the time that `mesh-node stop` waits.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// How often it looks.
-const READY_LOOK: Duration = Duration::from_millis(5);
+const DRAIN_LOOK: Duration = Duration::from_millis(5);
 /// Jobs that the scripted engine decodes at once: as many as benchmarks open.
 const SCRIPTED_SLOTS: u32 = 2_048;
 /// Jobs that wait for an engine: a minute of short answers.
@@ -57,8 +57,8 @@ pub struct Node {
     addresses: Addresses,
     ready: Readiness,
     stop: Arc<Notify>,
-    expected: Vec<Address>,
-    home: Home,
+    look: JoinSet<()>,
+    _home: Home,
 }
 
 impl Node {
@@ -101,10 +101,9 @@ impl Node {
             network: own_id(me),
             duties: Arc::new(duties),
         };
-        let transport = transport_of(&config, &home, &signer)?;
         let factory = Factory {
             database,
-            transport,
+            transport: transport_of(&config, &home, &signer)?,
             front,
             control,
             engine,
@@ -120,17 +119,22 @@ impl Node {
         let hive = Hive::start(hive_config, children)
             .await
             .map_err(StartError::Config)?;
-        let node = Self {
+        let lookout = Lookout {
+            directory: Arc::clone(hive.directory()),
+            expected,
+            home: home.path().to_owned(),
+            ready: ready.clone(),
+        };
+        let look = lookout.begin().await;
+        Ok(Self {
             hive,
             me,
             addresses,
             ready,
             stop,
-            expected,
-            home,
-        };
-        node.wait_until_ready().await;
-        Ok(node)
+            look,
+            _home: home,
+        })
     }
 
     /// Its id.
@@ -156,56 +160,50 @@ impl Node {
         self.stop.notified().await;
     }
 
-    /// Stops it in good order: requests first, the store last.
-    pub async fn stop(self) {
-        self.ready.set_not_ready("the node is stopping");
-        self.hive.stop().await;
+    /// Why it cannot serve; nothing where it can.
+    #[must_use]
+    pub fn why_not_ready(&self) -> Option<String> {
+        self.ready.why_not()
     }
 
-    /// Ready is: every static actor runs, and every network knows where this node listens.
-    async fn wait_until_ready(&self) {
-        let runs = |who: &Address| self.hive.directory().depth(*who).is_some();
-        let all = async {
-            while !self.expected.iter().all(runs) || !self.networks_run().await {
-                tokio::time::sleep(READY_LOOK).await;
+    /// Stops it in good order: no new work, a time for running answers to end, then requests
+    /// first and the store last.
+    pub async fn stop(mut self) {
+        self.look.abort_all();
+        self.ready.set_not_ready("the node is stopping");
+        let directory = Arc::clone(self.hive.directory());
+        for who in directory.addresses() {
+            match who {
+                Address::Worker(device) => {
+                    let drain = inference_worker::Input::Drain;
+                    self.hive.tell(Letter::Worker(device, drain));
+                }
+                Address::Session(network, peer) => {
+                    let leave = peer_session::Input::Leave;
+                    self.hive.tell(Letter::Session(network, peer, leave));
+                }
+                Address::Store
+                | Address::Transport
+                | Address::Stream(_)
+                | Address::Engine(_)
+                | Address::Roster(_)
+                | Address::Router
+                | Address::Proxy(_)
+                | Address::Gateway
+                | Address::Control
+                | Address::Observer => {}
+            }
+        }
+        let runs = |who: &Address| matches!(who, Address::Proxy(_) | Address::Stream(_));
+        let idle = async {
+            while directory.addresses().iter().any(runs) {
+                tokio::time::sleep(DRAIN_LOOK).await;
             }
         };
-        if tokio::time::timeout(READY_WAIT, all).await.is_ok() {
-            self.ready.set_ready();
-        } else {
-            let missing: Vec<String> = self
-                .expected
-                .iter()
-                .filter(|who| !runs(who))
-                .map(ToString::to_string)
-                .collect();
-            self.ready
-                .set_not_ready(&format!("not running: {}", missing.join(", ")));
+        if tokio::time::timeout(DRAIN_WAIT, idle).await.is_err() {
+            tracing::warn!("some answers were still running and are cut");
         }
-    }
-}
-
-impl Node {
-    /// Asks over the control socket, as a command would.
-    async fn networks_run(&self) -> bool {
-        let home = self.home.path().to_owned();
-        let asked = spawn_blocking(move || ask(&home, &Request::Status)).await;
-        let Ok(Ok(Response::Status(_, snapshot))) = asked else {
-            return false;
-        };
-        let runs = |network: &Address| {
-            snapshot.facts.iter().any(|(key, fact)| match (key, fact) {
-                (FactKey::Network(id), Fact::Network(fact)) => {
-                    Address::Roster(*id) == *network && !fact.addrs.is_empty()
-                }
-                _ => false,
-            })
-        };
-        let mut networks = self
-            .expected
-            .iter()
-            .filter(|who| matches!(who, Address::Roster(_)));
-        networks.all(runs)
+        self.hive.stop().await;
     }
 }
 

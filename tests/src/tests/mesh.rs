@@ -163,3 +163,38 @@ fn a_revoked_ticket_cuts_its_holder_at_once_and_for_good() {
     }
     a.wait_for_peers(0);
 }
+
+#[test]
+fn a_stop_lets_running_answers_end() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let mut a = scripted(&home_a, "50", &[]);
+    let b = Node::serve(home_b.path(), &["--join", &ticket(&home_a)]);
+    b.wait_for_model("scripted", true);
+    let mut answer = stream(&b.api, "/v1/chat/completions", &chat(7, 100, true));
+    assert!(answer.read_deltas(10));
+    let stopped = run(home_a.path(), &["stop"]);
+    assert!(stopped.status.success());
+    assert!(a.wait());
+    answer.read_all();
+    assert_eq!(answer.errors, Vec::<String>::new());
+    assert_eq!(answer.text, kernel::scripted::text(7, 100));
+}
+
+#[test]
+fn a_new_ticket_renews_the_membership_of_a_running_node() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let a = scripted(&home_a, "0", &[]);
+    let first = ticket(&home_a);
+    let b = Node::serve(home_b.path(), &["--join", &first]);
+    b.wait_for_model("scripted", true);
+    assert!(
+        run(home_a.path(), &["ticket", "revoke", &first])
+            .status
+            .success()
+    );
+    b.wait_for_model("scripted", false);
+    let second = ticket(&home_a);
+    assert!(run(home_b.path(), &["join", &second]).status.success());
+    b.wait_for_model("scripted", true);
+    a.wait_for_peers(1);
+}

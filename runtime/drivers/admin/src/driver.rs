@@ -5,11 +5,11 @@ use crate::protocol::{
     About, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response, decode, encode, length,
 };
 use host::{Driver, Port};
-use kernel::{Child, Effect, Failure, Signal, Turn};
+use kernel::{Child, Effect, Failure, How, Signal, Turn};
 use messages::observer::Asker;
 use messages::ports::control::{Answer, Command};
 use messages::roster::{AdminRequest, Input as Roster};
-use messages::{Label, Letter, NetworkId, QueryId, observer};
+use messages::{Address, Label, Letter, NetworkId, QueryId, observer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -62,6 +62,8 @@ impl fmt::Debug for ControlConfig {
     }
 }
 
+/// Networks whose actor starts anew as soon as its earlier life is over.
+type Joining = Arc<Mutex<BTreeMap<Address, Child>>>;
 type Waiting = Arc<Mutex<(u64, BTreeMap<QueryId, oneshot::Sender<Answer>>)>>;
 
 /// The driver.
@@ -70,6 +72,7 @@ pub struct ControlSocket {
     config: ControlConfig,
     port: Port,
     waiting: Waiting,
+    joining: Joining,
     tasks: JoinSet<()>,
 }
 
@@ -81,6 +84,7 @@ impl ControlSocket {
             config,
             port,
             waiting: Waiting::default(),
+            joining: Joining::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -93,6 +97,7 @@ impl ControlSocket {
             config: self.config.clone(),
             port: self.port.clone(),
             waiting: Arc::clone(&self.waiting),
+            joining: Arc::clone(&self.joining),
         };
         self.tasks.spawn(desk.accept(listener));
         Ok(())
@@ -114,7 +119,18 @@ impl Driver for ControlSocket {
                 }
                 Ok(())
             }
-            Turn::Letter(_) | Turn::Signal(Signal::Down { .. }) | Turn::Deadline => Ok(()),
+            Turn::Signal(Signal::Down { who, .. }) => {
+                let child = self
+                    .joining
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&who);
+                if let Some(child) = child {
+                    self.port.post(vec![Effect::Start(Arc::new(child))]);
+                }
+                Ok(())
+            }
+            Turn::Letter(_) | Turn::Deadline => Ok(()),
         }
     }
 
@@ -152,6 +168,7 @@ struct Desk {
     config: ControlConfig,
     port: Port,
     waiting: Waiting,
+    joining: Joining,
 }
 
 impl Desk {
@@ -241,7 +258,14 @@ impl Desk {
             }
             Request::Join { ticket } => match self.config.duties.join(&ticket) {
                 Ok((network, child)) => {
-                    self.port.post(vec![Effect::Start(Arc::new(child))]);
+                    // A node that is in the network already has a new credential for it.
+                    let at = child.at;
+                    self.joining
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(at, child);
+                    self.port
+                        .post(vec![Effect::Stop(at, How::Drain), Effect::Watch(at)]);
                     Response::Joined(network)
                 }
                 Err(why) => Response::Refused(why),

@@ -69,6 +69,10 @@ impl Socket {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
+        if pointer.is_none() {
+            // One that an earlier, longer home left behind would lead commands astray.
+            let _ = fs::remove_file(home.join(POINTER));
+        }
         let listener = UnixListener::bind(&path).map_err(failed)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
