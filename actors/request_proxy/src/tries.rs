@@ -154,11 +154,11 @@ impl RequestProxy {
             Refusal::Busy { retry_after_ms } => Loss::Busy(retry_after_ms),
             // What one holder accepted, another may not be able to do: that says nothing of the
             // request.
-            Refusal::ContextExceeded { .. }
-            | Refusal::Unsupported(_)
-            | Refusal::NoModel
-            | Refusal::PromptMismatch => Loss::Unfit,
-            Refusal::NotAdmitted | Refusal::EngineFailed(_) => Loss::Failed,
+            Refusal::ContextExceeded { .. } | Refusal::Unsupported(_) | Refusal::PromptMismatch => {
+                Loss::Unfit
+            }
+            // A holder whose engine starts again serves nothing for a moment.
+            Refusal::NoModel | Refusal::NotAdmitted | Refusal::EngineFailed(_) => Loss::Failed,
             Refusal::Draining => Loss::Leaving,
             Refusal::TooSlow if self.full => Loss::TooSlow,
             Refusal::TooSlow => Loss::Failed,

@@ -193,16 +193,27 @@ fn a_holder_that_failed_is_left_alone_for_a_second() {
 
 #[test]
 fn a_holder_that_cannot_serve_it_is_never_asked_again() {
-    for why in [Refusal::NoModel, Refusal::PromptMismatch] {
-        let mut rig = Rig::new(seed());
-        rig.asked(peer(1));
-        rig.refused(why);
-        for _ in 0..14 {
-            assert!(rig.query.as_ref().unwrap().exclude.contains(&peer(1)));
-            rig.routed(Err(NoRoute::NoneLeft));
-            rig.wait(200);
-        }
+    let mut rig = Rig::new(seed());
+    rig.asked(peer(1));
+    rig.refused(Refusal::PromptMismatch);
+    for _ in 0..14 {
+        assert!(rig.query.as_ref().unwrap().exclude.contains(&peer(1)));
+        rig.routed(Err(NoRoute::NoneLeft));
+        rig.wait(200);
     }
+}
+
+#[test]
+fn a_holder_whose_engine_starts_again_is_asked_again_after_a_second() {
+    let mut rig = Rig::new(seed());
+    rig.asked(peer(1));
+    rig.refused(Refusal::NoModel);
+    for _ in 0..5 {
+        assert!(rig.query.as_ref().unwrap().exclude.contains(&peer(1)));
+        rig.routed(Err(NoRoute::NoneLeft));
+        rig.wait(200);
+    }
+    assert!(!rig.query.as_ref().unwrap().exclude.contains(&peer(1)));
 }
 
 #[test]
