@@ -34,7 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Join { ticket } => join(&home, ticket, cli.json)?,
         Command::Status => status::show(&home, cli.json)?,
         Command::Models => status::models(&home, cli.json)?,
-        Command::Stop => stop(&home)?,
+        Command::Stop => stop(&home, cli.json)?,
         Command::Config { command } => return config(&home, &command, cli.json),
         Command::Identity {
             command: Identity::Show,
@@ -134,7 +134,7 @@ fn join(path: &Path, ticket: String, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn stop(home: &Path) -> Result<()> {
+fn stop(home: &Path, as_json: bool) -> Result<()> {
     match ask(home, &Request::Stop)? {
         Response::Done => {}
         Response::Refused(why) => bail!("{why}"),
@@ -153,7 +153,11 @@ fn stop(home: &Path) -> Result<()> {
         }
         std::thread::sleep(STOP_LOOK);
     }
-    print::line("stopped");
+    if as_json {
+        print::json(&json!({ "stopped": true }));
+    } else {
+        print::line("stopped");
+    }
     Ok(())
 }
 

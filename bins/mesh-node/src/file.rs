@@ -150,9 +150,6 @@ fn address(
     file: Option<SocketAddr>,
     port: u16,
 ) -> Result<SocketAddr> {
-    if let Some(flag) = flag {
-        return Ok(flag);
-    }
     let mut address = file.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
     #[expect(clippy::disallowed_methods, reason = "binaries read the environment")]
     match std::env::var(variable) {
@@ -167,7 +164,8 @@ fn address(
         Err(std::env::VarError::NotPresent) => {}
         Err(error) => bail!("{variable}: {error}"),
     }
-    Ok(address)
+    // Nonsense in the variable is said even where the flag wins.
+    Ok(flag.unwrap_or(address))
 }
 
 /// Where sockets lie that do not fit the home.

@@ -53,13 +53,17 @@ fn a_port_of_zero_or_nonsense_refuses_to_start() {
         ("MESH_API_PORT", "http"),
         ("MESH_CONSOLE_PORT", "99999"),
     ] {
-        let output = command(home.path(), &["serve"])
-            .env(variable, value)
-            .output()
-            .unwrap();
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success());
-        assert!(line.contains(variable), "{line}");
+        // A flag that wins does not hide it.
+        let flags = ["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+        for arguments in [&flags[..1], &flags] {
+            let output = command(home.path(), arguments)
+                .env(variable, value)
+                .output()
+                .unwrap();
+            let line = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success());
+            assert!(line.contains(variable), "{line}");
+        }
     }
 }
 

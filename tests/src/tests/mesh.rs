@@ -172,8 +172,10 @@ fn a_stop_lets_running_answers_end() {
     b.wait_for_model("scripted", true);
     let mut answer = stream(&b.api, "/v1/chat/completions", &chat(7, 100, true));
     assert!(answer.read_deltas(10));
-    let stopped = run(home_a.path(), &["stop"]);
+    let stopped = run(home_a.path(), &["stop", "--json"]);
     assert!(stopped.status.success());
+    let said: serde_json::Value = serde_json::from_slice(&stopped.stdout).unwrap();
+    assert_eq!(said["stopped"], true);
     assert!(a.wait());
     answer.read_all();
     assert_eq!(answer.errors, Vec::<String>::new());
