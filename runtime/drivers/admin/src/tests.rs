@@ -35,6 +35,14 @@ fn a_long_home_points_to_a_socket_in_the_runtime_folder() {
 }
 
 #[test]
+fn a_pointer_of_an_earlier_longer_home_leads_nobody_astray() {
+    let home = folder("moved");
+    fs::write(home.join("control.path"), "/nobody/is/here.sock").unwrap();
+    let socket = Socket::bind(&home, &home).unwrap();
+    assert_eq!(find(&home), socket.path());
+}
+
+#[test]
 fn a_dead_socket_is_replaced() {
     let home = folder("dead");
     let listener = std::os::unix::net::UnixListener::bind(home.join("control.sock")).unwrap();
