@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup fmt check test steps lint unit docs llama sim demo
+.PHONY: help setup fmt check test steps lint unit docs llama sim demo bench
 
 # llama.cpp takes a C++ compiler and minutes; all but the `llama` step is checked without it.
 LEAN := --workspace --no-default-features --features simulation/conformance
@@ -45,3 +45,6 @@ sim: ## The simulated mesh: an answer survives its server, and a seed runs the s
 
 demo: ## Two nodes on this machine, one question across; ONCE=1 ends after the answer
 	@tools/demo/demo.sh
+
+bench: ## What the mesh costs, as ratios in one run; about four minutes
+	cargo build --locked --release -p mesh-node --no-default-features && cargo bench --locked -q -p system-tests --bench mesh

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 /// What a scripted engine is started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScriptedConfig {
-    /// Tokens per second of each job; 0 is as fast as possible.
+    /// Steps per second, and so tokens of each job; 0 is as fast as possible.
     pub rate: u32,
     /// Whose engine it is.
     pub device: DeviceId,
@@ -38,6 +38,8 @@ pub struct ScriptedEngine {
     config: ScriptedConfig,
     port: Port,
     jobs: BTreeMap<JobId, Script>,
+    /// Of its steps: one draws a token of every job in it, as a batch does.
+    pace: Pace,
     /// Replies that wait for their instant.
     waiting: JoinSet<()>,
 }
@@ -49,7 +51,6 @@ struct Script {
     position: u32,
     prompt_tokens: u32,
     max_tokens: Option<u32>,
-    pace: Pace,
 }
 
 impl ScriptedEngine {
@@ -61,10 +62,12 @@ impl ScriptedEngine {
         if config.slots == 0 {
             return Err("the scripted engine needs at least one slot".to_owned());
         }
+        let pace = Pace::new(config.rate, port.now().mono);
         Ok(Self {
             config,
             port,
             jobs: BTreeMap::new(),
+            pace,
             waiting: JoinSet::new(),
         })
     }
@@ -114,7 +117,6 @@ impl ScriptedEngine {
             position: u32::try_from(job.resume.len()).unwrap_or(u32::MAX),
             prompt_tokens,
             max_tokens: job.max_tokens,
-            pace: Pace::new(self.config.rate, self.port.now().mono),
         };
         self.jobs.insert(job.id, script);
         Event::Began {
@@ -126,16 +128,13 @@ impl ScriptedEngine {
 
     fn step(&mut self, jobs: &[JobId]) {
         let now = self.port.now().mono;
-        let mut due = now;
+        let due = self.pace.next(now);
         let stepped = jobs
             .iter()
             .map(|id| Stepped {
                 job: *id,
                 drawn: match self.jobs.get_mut(id) {
-                    Some(script) => {
-                        due = due.max(script.pace.next(now));
-                        script.draw()
-                    }
+                    Some(script) => script.draw(),
                     None => Drawn::Failed(Refusal::EngineFailed(Label::truncated(NOT_BEGUN))),
                 },
             })
