@@ -2,7 +2,7 @@
 
 use crate::bounded::{Label, List};
 use crate::limits::{
-    BATCH_TOKENS_MAX, MESSAGES_MAX, REASON_BYTES_MAX, TOKEN_BYTES_MAX, TOKENS_MAX,
+    BATCH_TOKENS_MAX, MESSAGES_MAX, PROMPT_BYTES_MAX, REASON_BYTES_MAX, TOKEN_BYTES_MAX, TOKENS_MAX,
 };
 use crate::{Digest, JobId, ModelId, Text, Wall};
 use bytes::Bytes;
@@ -95,6 +95,18 @@ impl Prompt {
     }
 }
 
+/// A holder that went by its own word could be given a job that no frame has room to resume.
+fn bounded_prompt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Prompt, D::Error> {
+    let prompt = Prompt::deserialize(deserializer)?;
+    match prompt.len() {
+        len if len > PROMPT_BYTES_MAX => Err(D::Error::custom(crate::TooLong {
+            len,
+            max: PROMPT_BYTES_MAX,
+        })),
+        _ => Ok(prompt),
+    }
+}
+
 /// How tokens are drawn. Fractions are in millionths, so that equality is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sampling {
@@ -113,7 +125,8 @@ pub struct Job {
     pub id: JobId,
     /// The model, by digest.
     pub model: ModelId,
-    /// The messages, verbatim.
+    /// The messages, verbatim: at most [`PROMPT_BYTES_MAX`].
+    #[serde(deserialize_with = "bounded_prompt")]
     pub prompt: Prompt,
     /// The wall time that the chat template may show; the same in every attempt.
     pub template_time: Wall,

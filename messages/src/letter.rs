@@ -44,6 +44,9 @@ pub enum Class {
     Control,
     /// A newer one of the same key replaces it; parks while the actor restarts.
     Coalesce(Coalesce),
+    /// What a peer says, counted by these bytes; refused when there is no room, and parks while the
+    /// actor restarts.
+    Frame(usize),
     /// Counted by these bytes; refused as Busy when there is no room, and while the actor restarts.
     Data(usize),
 }

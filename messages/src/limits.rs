@@ -2,9 +2,12 @@
 
 /// A control frame: a Hello, a verdict, a handful of records. 64 KiB holds 30 records of 2 KiB.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 64 * 1024;
-/// A data frame: a prompt of the largest size, or a batch of tokens.
-pub const DATA_FRAME_BYTES_MAX: usize = 1024 * 1024;
-/// All messages of one prompt together: under the data frame, with room for the rest of the job.
+/// A job as it is asked for. Any job within the limits fits, also when it is resumed at the end of
+/// the longest answer: the sum is asserted below.
+pub const JOB_FRAME_BYTES_MAX: usize = 1664 * 1024;
+/// A reply: the largest batch of tokens, which the sum below fits in.
+pub const REPLY_FRAME_BYTES_MAX: usize = 272 * 1024;
+/// All messages of one prompt together: a context of [`TOKENS_MAX`] at seven bytes a token.
 pub const PROMPT_BYTES_MAX: usize = 960 * 1024;
 /// Messages of one chat: longer ones exceed every context we serve.
 pub const MESSAGES_MAX: usize = 4096;
@@ -32,7 +35,32 @@ pub const MEMBERS_MAX: usize = 16_384;
 pub const INTRODUCTIONS_MAX: usize = 32;
 /// Bytes of one record's value.
 pub const RECORD_BYTES_MAX: usize = 1024;
-/// Job streams that one peer may hold open at a worker's node.
-pub const JOBS_PER_PEER_MAX: usize = 256;
+/// Job streams that one peer may hold open at a worker's node: a gateway's thousand clients over
+/// one hop. What each may cost stands at the transport's windows and queues.
+pub const JOBS_PER_PEER_MAX: usize = 1024;
+/// Bytes of control frames that wait in one session's mailbox: sixteen of the largest. An honest
+/// peer sends 128 KiB of members every 20 ms at most.
+pub const FRAMES_WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// Networks that one node carries: each costs a digest per incoming stream, and a roster.
+pub const NETWORKS_MAX: usize = 64;
 /// Peers that may be in the handshake at once, per network: each costs a session and a deadline.
 pub const HANDSHAKES_MAX: usize = 64;
+
+/// The longest form of a `u32` in a frame.
+const NUMBER_BYTES_MAX: usize = 5;
+/// What a job holds besides messages and tokens: ids, digests, numbers.
+const JOB_REST_BYTES: usize = 1024;
+
+const _: () = assert!(
+    PROMPT_BYTES_MAX
+        + MESSAGES_MAX * (1 + NUMBER_BYTES_MAX)
+        + TOKENS_MAX * NUMBER_BYTES_MAX
+        + JOB_REST_BYTES
+        <= JOB_FRAME_BYTES_MAX,
+    "a job that was taken could not be resumed elsewhere"
+);
+const _: () = assert!(
+    BATCH_TOKENS_MAX * (TOKEN_BYTES_MAX + 2 * NUMBER_BYTES_MAX) + JOB_REST_BYTES
+        <= REPLY_FRAME_BYTES_MAX,
+    "a batch of tokens could not be sent"
+);

@@ -46,7 +46,8 @@ pub enum Input {
         /// Why.
         why: LinkLoss,
     },
-    /// From the transport: a control frame, decoded and bounded.
+    /// From the transport: a control frame, decoded and bounded. Where one finds no room the
+    /// transport ends the session's end of the link: a hole in the stream would be worse.
     Frame {
         /// The connection that it came on.
         link: LinkId,
@@ -140,6 +141,8 @@ pub enum LinkLoss {
     Reset,
     /// This side closed it.
     ClosedHere,
+    /// The peer sent more than this side had room for, and this side gave the connection up.
+    Overrun,
 }
 
 /// Why a session ended.
@@ -163,9 +166,9 @@ impl Input {
             Self::Load(_) => Class::Coalesce(Coalesce::Load),
             Self::Path { .. } => Class::Coalesce(Coalesce::Path),
             Self::Inbound { job, .. } | Self::Open { job, .. } => Class::Data(job_weight(job)),
+            Self::Frame { frame, .. } => Class::Frame(frame.weight()),
             Self::Link { .. }
             | Self::LinkDown { .. }
-            | Self::Frame { .. }
             | Self::BadFrame { .. }
             | Self::Opened { .. }
             | Self::OpenFailed { .. }

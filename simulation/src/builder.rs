@@ -24,6 +24,7 @@ pub struct MeshBuilder {
     pub(crate) shuffled: bool,
     pub(crate) absent: Vec<NodeIndex>,
     pub(crate) hosts: bool,
+    pub(crate) one_ticket: bool,
 }
 
 impl MeshBuilder {
@@ -69,6 +70,13 @@ impl MeshBuilder {
         self
     }
 
+    /// Lets all join by one ticket; each by one of its own unless told.
+    #[must_use]
+    pub const fn one_ticket(mut self) -> Self {
+        self.one_ticket = true;
+        self
+    }
+
     /// Runs the machines in real hosts under real supervisors.
     #[cfg(feature = "conformance")]
     #[must_use]
@@ -109,6 +117,7 @@ impl MeshBuilder {
             world,
             network,
             owner,
+            one_ticket: self.one_ticket,
         };
         for node in (0..self.nodes).filter(|node| !self.absent.contains(node)) {
             mesh.start(node);

@@ -65,6 +65,9 @@ pub(crate) struct Mailbox {
     pub(crate) draining: bool,
 }
 
+/// What a signal adds to a mailbox.
+const SIGNAL: Depth = Depth::of(&Class::Control);
+
 impl Mailbox {
     pub(crate) fn new(who: Address, life: Incarnation) -> Self {
         Self {
@@ -82,7 +85,7 @@ impl Mailbox {
     /// Lets mail in, or gives the letter back.
     pub(crate) fn enter(&mut self, from: Source, mail: Mail) -> Result<(), Box<Letter>> {
         let Mail::Letter(letter) = mail else {
-            self.depth.letters += 1;
+            self.depth += SIGNAL;
             self.mail.push_back((from, mail));
             return Ok(());
         };
@@ -99,10 +102,7 @@ impl Mailbox {
                 return Ok(());
             }
         }
-        self.depth.letters += 1;
-        if let Class::Data(bytes) = class {
-            self.depth.data_bytes += bytes;
-        }
+        self.depth += Depth::of(&class);
         self.mail.push_back((from, Mail::Letter(letter)));
         Ok(())
     }
@@ -110,12 +110,10 @@ impl Mailbox {
     /// The next mail.
     pub(crate) fn take(&mut self) -> Option<(Source, Mail)> {
         let (from, mail) = self.mail.pop_front()?;
-        self.depth.letters -= 1;
-        if let Mail::Letter(letter) = &mail
-            && let Class::Data(bytes) = letter.class()
-        {
-            self.depth.data_bytes -= bytes;
-        }
+        self.depth -= match &mail {
+            Mail::Letter(letter) => Depth::of(&letter.class()),
+            Mail::Signal(_) => SIGNAL,
+        };
         Some((from, mail))
     }
 }
@@ -139,7 +137,7 @@ impl Drivers {
                 self.transport.stream_command(stream, command, out);
             }
             Mail::Letter(Letter::Store(command)) => self.store.command(disk, command, out),
-            Mail::Letter(Letter::Gateway(command)) => self.gateway.command(now, command),
+            Mail::Letter(Letter::Gateway(command)) => self.gateway.command(now, command, out),
             Mail::Letter(Letter::Engine(device, command)) => {
                 if let Some(engine) = self.engines.get_mut(&device) {
                     engine.command(command, out);

@@ -5,6 +5,7 @@ mod completion;
 mod conformance;
 mod failover;
 mod membership;
+mod minting;
 mod supervision;
 mod swarm;
 

@@ -8,8 +8,8 @@ use messages::inference_worker::Sink;
 use messages::limits::REASON_BYTES_MAX;
 use messages::ports::engine::Command;
 use messages::request_proxy::Flow;
-use messages::wire::latest::{Beacon, End, JobReply, Refused};
-use messages::{EndReason, Job, JobId, Label, Now, Refusal};
+use messages::wire::latest::{Beacon, End, JobReply, Load, Refused};
+use messages::{EndReason, Job, JobId, Label, NodeId, Now, Refusal};
 
 impl InferenceWorker {
     pub(crate) fn on_job(&mut self, now: Now, sink: Sink, job: Box<Job>, out: &mut Outbox) {
@@ -61,7 +61,7 @@ impl InferenceWorker {
         let load = self.load();
         let most = usize::try_from(self.seed.per_origin_max).unwrap_or(usize::MAX);
         let greedy = self.jobs.of_origin(job.id.origin) >= most;
-        let full = load.active >= load.slots && load.queued >= load.queue_max;
+        let full = load.active >= load.slots && !self.may_wait(job.id.origin, load);
         // The same job at another sink: the engine knows jobs by their id alone.
         let twin = self.jobs.get(job.id).is_some();
         if greedy || full || twin {
@@ -70,6 +70,19 @@ impl InferenceWorker {
             return Err(Refusal::Busy { retry_after_ms });
         }
         Ok(())
+    }
+
+    /// Whether a job of this origin may wait. An origin of which nothing waits takes any place; one
+    /// that has its line has at most an equal share, and leaves the reserve to those without.
+    fn may_wait(&self, origin: NodeId, load: Load) -> bool {
+        let free = load.queue_max.saturating_sub(load.queued);
+        let mine = count(self.queue.of_origin(origin));
+        if mine == 0 {
+            return free > 0;
+        }
+        let reserve = load.queue_max.div_ceil(RESERVE_PART);
+        let share = (load.queue_max - reserve) / count(self.queue.origins()).max(1);
+        free > reserve && mine < share
     }
 
     pub(crate) fn on_cancel(&mut self, sink: Sink, attempt: u32, out: &mut Outbox) {
@@ -205,6 +218,9 @@ impl InferenceWorker {
         };
         self.queue.remove(id);
         self.engine.unwant(id);
+        if entry.is_beginning() {
+            self.engine.forsake();
+        }
         out.unwatch(entry.sink.address());
         if entry.is_begun() {
             self.command(Command::End(id), out);
@@ -221,6 +237,13 @@ fn refuse(sink: Sink, attempt: u32, why: Refusal, out: &mut Outbox) {
     out.tell(sink.reply(JobReply::Refused(Refused { attempt, why })));
 }
 
+fn count(jobs: usize) -> u32 {
+    u32::try_from(jobs).unwrap_or(u32::MAX)
+}
+
+/// One place in so many of the queue is kept for origins of which nothing waits: one alone has
+/// nearly all of it, and as many others as there are places kept find room at any moment.
+const RESERVE_PART: u32 = 8;
 /// About the time of a short answer: a slot is likely after it.
 const RETRY_AFTER_MS: u32 = 1_000;
 /// A longer wait says nothing: the queue may have moved.

@@ -33,7 +33,7 @@ impl InferenceWorker {
             }
             Event::Rejected { job, why } => {
                 self.engine.answered(now.mono);
-                if self.jobs.get(job).is_some_and(Entry::is_begun) {
+                if self.owes_nothing(job) {
                     self.refuse_job(job, why, out);
                 }
             }
@@ -74,13 +74,13 @@ impl InferenceWorker {
         let Some(entry) = self.jobs.get_mut(id) else {
             return;
         };
-        if !matches!(entry.phase, jobs::Phase::Beginning) {
+        if !entry.is_beginning() {
             return;
         }
+        entry.phase = jobs::Phase::Running;
         if entry.expect.is_some_and(|expect| expect != prompt) {
             return self.refuse_job(id, Refusal::PromptMismatch, out);
         }
-        entry.phase = jobs::Phase::Running;
         let model = entry.model;
         let Some(compute) = self.engine.advert(model).map(|advert| advert.compute) else {
             return self.refuse_job(id, Refusal::NoModel, out);
@@ -137,13 +137,15 @@ impl InferenceWorker {
         }
     }
 
-    /// Asks for the next token of every job that can take one.
+    /// Asks for the next token of every job that can take one. Where a prompt was given up and no
+    /// other command is to be answered, a step of no job asks whether the engine still works.
     pub(crate) fn step(&mut self, now: Now, out: &mut Outbox) {
         if self.engine.is_stepping() {
             return;
         }
         let ids = self.jobs.ids(Entry::is_steppable);
-        if ids.is_empty() {
+        let asks = self.engine.is_forsaken() && !self.is_beginning();
+        if ids.is_empty() && !asks {
             return;
         }
         self.expect_answer(now);
@@ -160,9 +162,21 @@ impl InferenceWorker {
 
     /// When the engine is taken for dead, where it owes an answer.
     pub(crate) fn silent_at(&self) -> Option<Mono> {
-        let begins = |entry: &Entry| matches!(entry.phase, jobs::Phase::Beginning);
-        self.engine
-            .silent_at(self.jobs.iter().any(|(_, entry)| begins(entry)))
+        self.engine.silent_at(self.is_beginning())
+    }
+
+    /// Whether the engine reads a prompt that is wanted.
+    fn is_beginning(&self) -> bool {
+        self.jobs.iter().any(|(_, entry)| entry.is_beginning())
+    }
+
+    /// Marks a job's prompt as answered, or never asked for. Whether the engine was to have it.
+    fn owes_nothing(&mut self, id: JobId) -> bool {
+        let entry = self.jobs.get_mut(id).filter(|entry| entry.is_begun());
+        entry.is_some_and(|entry| {
+            entry.phase = jobs::Phase::Running;
+            true
+        })
     }
 
     pub(crate) fn on_silence(&mut self, now: Now, out: &mut Outbox) {
@@ -182,8 +196,8 @@ impl InferenceWorker {
         let why = Label::truncated("the engine takes no commands");
         match command {
             Command::Begin(job) => {
-                let begins = |entry: &Entry| matches!(entry.phase, jobs::Phase::Beginning);
-                if self.jobs.get(job.id).is_some_and(begins) {
+                let begins = self.jobs.get(job.id).is_some_and(Entry::is_beginning);
+                if begins && self.owes_nothing(job.id) {
                     self.refuse_job(job.id, Refusal::EngineFailed(why), out);
                 }
             }

@@ -30,6 +30,9 @@ pub(crate) struct Engine {
     pub(crate) phase: Phase,
     /// The jobs of the step that it owes, and whether each one's result is still wanted.
     step: Option<BTreeMap<JobId, bool>>,
+    /// Whether a job was given up while its prompt was read. The engine may pass over it without a
+    /// word, so only the answer to a later command shows that it is not stuck there.
+    forsaken: bool,
     /// The last sign of it, or the first command of those that it owes an answer to.
     heard: Mono,
     /// Signs of progress: what beacons carry.
@@ -44,6 +47,7 @@ impl Engine {
         Self {
             phase: Phase::Loading,
             step: None,
+            forsaken: false,
             heard: Mono(0),
             progress: 0,
             turns: 0,
@@ -92,6 +96,7 @@ impl Engine {
     pub(crate) fn enter(&mut self, phase: Phase) {
         if !matches!(phase, Phase::Ready(_)) {
             self.step = None;
+            self.forsaken = false;
         }
         self.phase = phase;
     }
@@ -101,8 +106,19 @@ impl Engine {
         self.step.is_some()
     }
 
-    /// It is asked for a step of these jobs.
+    /// A prompt that it reads is not wanted any more.
+    pub(crate) const fn forsake(&mut self) {
+        self.forsaken = true;
+    }
+
+    /// Whether it may be stuck at a prompt that nobody waits for.
+    pub(crate) const fn is_forsaken(&self) -> bool {
+        self.forsaken
+    }
+
+    /// It is asked for a step of these jobs: its answer comes behind whatever was given up.
     pub(crate) fn step(&mut self, jobs: &[JobId]) {
+        self.forsaken = false;
         self.step = Some(jobs.iter().map(|job| (*job, true)).collect());
     }
 
@@ -133,7 +149,7 @@ impl Engine {
 
     /// When it is taken for dead, where it owes something (`owes`: apart from a step).
     pub(crate) fn silent_at(&self, owes: bool) -> Option<Mono> {
-        (self.step.is_some() || owes).then(|| self.heard + SILENCE_MAX)
+        (self.step.is_some() || self.forsaken || owes).then(|| self.heard + SILENCE_MAX)
     }
 
     /// The jobs of the step that is owed whose results are wanted.

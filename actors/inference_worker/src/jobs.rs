@@ -66,6 +66,11 @@ impl Entry {
         }
     }
 
+    /// Whether the engine owes the answer to its prompt.
+    pub(crate) const fn is_beginning(&self) -> bool {
+        matches!(self.phase, Phase::Beginning)
+    }
+
     /// Whether it takes part in the next step.
     pub(crate) const fn is_steppable(&self) -> bool {
         matches!(self.phase, Phase::Running) && self.full.is_none()

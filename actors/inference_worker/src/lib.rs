@@ -61,7 +61,7 @@
 //! | newer try | - | end begin |
 //! | sink full | - | - |
 //! | sink ready | - | - |
-//! | cancel | local | end local |
+//! | cancel | local | end step local |
 //! | attach | models load | models load |
 //! | drain | draining local | local |
 //! | ready | local | local |
@@ -73,11 +73,11 @@
 //! | drew the end | - | - |
 //! | could not draw | - | - |
 //! | engine beacon | - | - |
-//! | sink down | local | end local |
+//! | sink down | local | end step local |
 //! | engine down | failed failed attach local | failed attach local |
 //! | router down | local | local |
-//! | reply busy | slow local | slow end local |
-//! | reply lost | local | end local |
+//! | reply busy | slow local | slow end step local |
+//! | reply lost | local | end step local |
 //! | begin returned | - | failed end local |
 //! | step returned | failed failed end local | - |
 //! | 400 ms | beacon beacon | beacon |
@@ -116,8 +116,10 @@
 //!
 //! # Invariants
 //! Jobs that the engine knows <= slots; jobs that wait <= `queue_max`; jobs of one origin <=
-//! `per_origin_max`. One step outstanding. A sink carries one job, and a hole never reaches it: a
-//! reply that came back ends the job. There is no job while the engine is not ready.
+//! `per_origin_max`. The last places of the queue are for origins of which nothing waits. One step
+//! outstanding. A sink carries one job, and a hole never reaches it: a reply that came back ends
+//! the job. There is no job while the engine is not ready. A prompt that was given up is still
+//! owed: a step of no job asks for a sign where nothing else does.
 //!
 //! # Failure
 //! None of its own: a broken sink costs its job, a broken engine costs all jobs, each refused with
@@ -363,8 +365,9 @@ impl Machine for InferenceWorker {
     }
 }
 
-/// Jobs that one device may decode at once: no engine has more sequences.
-const SLOTS_MAX: u32 = 1_024;
+/// Jobs that one device may decode at once: twice what the widest engine, the scripted one, has, so
+/// that a thousand streams of each of two nodes run side by side.
+const SLOTS_MAX: u32 = 4_096;
 /// Jobs that may wait at one device: each holds a prompt in memory.
 const QUEUE_MAX: u32 = 4_096;
 /// Neighbours that are told again later: engine, router, observer and each network's roster.

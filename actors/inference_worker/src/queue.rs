@@ -19,6 +19,16 @@ impl Queue {
         self.len
     }
 
+    /// How many of one origin wait.
+    pub(crate) fn of_origin(&self, origin: NodeId) -> usize {
+        self.lines.get(&origin).map_or(0, VecDeque::len)
+    }
+
+    /// How many origins have jobs that wait.
+    pub(crate) fn origins(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Puts a job behind the others of its origin.
     pub(crate) fn push(&mut self, id: JobId) {
         self.lines.entry(id.origin).or_default().push_back(id);

@@ -64,7 +64,8 @@
 //!
 //! # Failure
 //! None of its own. Whatever a holder does wrong ends its attempt. A Delta that the gateway has no
-//! room for fails the request: a hole must not pass for an answer.
+//! room for fails the request: a hole must not pass for an answer. Where a later one arrives first,
+//! its offset shows the hole to the gateway.
 //!
 //! # After restart
 //! It is Temporary and does not restart. The gateway sees it go down and sends one clear error;
@@ -247,6 +248,7 @@ impl RequestProxy {
             request,
             reason,
             usage,
+            total: self.sent,
             seam,
         };
         out.tell(Letter::Gateway(finished));
@@ -287,9 +289,14 @@ impl RequestProxy {
     /// Sends text, if there is any.
     fn send(&mut self, text: String, out: &mut Outbox) {
         if !text.is_empty() {
+            let (request, offset) = (self.seed.request, self.sent);
             self.sent += u64::try_from(text.len()).unwrap_or(0);
-            let (request, text) = (self.seed.request, Text::from(text));
-            out.tell(Letter::Gateway(gateway::Command::Delta { request, text }));
+            let delta = gateway::Command::Delta {
+                request,
+                offset,
+                text: Text::from(text),
+            };
+            out.tell(Letter::Gateway(delta));
         }
     }
 }

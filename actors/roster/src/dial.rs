@@ -1,11 +1,13 @@
 //! Whom to dial, and when: one rule for all.
 
 use crate::Roster;
+use crate::fair::{FairQueue, Place};
+use crate::hearsay::Lane;
 use kernel::{Deadline, Entropy, Outbox};
 use messages::peer_session::Ended;
 use messages::ports::transport::Command;
 use messages::wire::latest::Deny;
-use messages::{Letter, Micros, Mono, NodeId, Now};
+use messages::{Letter, Micros, Mono, NodeId, Now, TicketKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The dials of a network: those to come and those in flight.
@@ -14,19 +16,40 @@ pub(crate) struct Dials {
     peers: BTreeMap<NodeId, Dial>,
     queue: BTreeSet<(Mono, NodeId)>,
     /// The queue of those that others only spoke of: any member can name any number of them.
-    hearsay: BTreeSet<(Mono, NodeId)>,
-    in_flight: BTreeMap<NodeId, Mono>,
+    hearsay: FairQueue,
+    in_flight: BTreeMap<NodeId, InFlight>,
     /// Nobody is dialled: nothing is loaded yet, or this node is verifiably no member any more.
     pub(crate) paused: bool,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    since: Mono,
+    standing: Standing,
+}
+
+/// What a peer is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It presented its credential here, or a human named it.
+    Trusted,
+    /// Others spoke of it.
+    Hearsay(Lane),
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self::Hearsay(Lane::default())
+    }
+}
+
 #[derive(Debug, Default)]
 struct Dial {
-    /// Whether it presented its credential here, or a human named it.
-    trusted: bool,
+    standing: Standing,
     /// Since the last session that lasted.
     failures: u32,
-    due: Option<Mono>,
+    /// When, and where in which queue; nowhere where it is trusted.
+    due: Option<(Mono, Option<Place>)>,
     last: Option<Mono>,
     /// The peer refused this node for good.
     stopped: bool,
@@ -49,14 +72,12 @@ impl Dials {
         }
     }
 
-    /// Says whether a peer goes before those that are only heard of.
-    pub(crate) fn trust(&mut self, peer: NodeId, trusted: bool) {
+    /// Says what a peer is known by: those that are trusted go before those only heard of.
+    pub(crate) fn place(&mut self, peer: NodeId, standing: Standing) {
         let dial = self.peers.entry(peer).or_default();
-        if dial.trusted != trusted {
-            let due = dial.due;
-            self.unschedule(peer);
-            self.peers.entry(peer).or_default().trusted = trusted;
-            if let Some(at) = due {
+        if dial.standing != standing {
+            dial.standing = standing;
+            if let Some((at, _)) = dial.due {
                 self.schedule(peer, at);
             }
         }
@@ -69,7 +90,7 @@ impl Dials {
         // A peer that changes its record all the time is not dialled all the time.
         let earliest = dial.last.map_or(now, |last| last + CHANGED_PAUSE).max(now);
         let at = earliest + Micros(entropy.below(SPREAD.0));
-        let sooner = dial.due.is_none_or(|due| at < due);
+        let sooner = dial.due.is_none_or(|(due, _)| at < due);
         if sooner && !self.in_flight.contains_key(&peer) {
             self.schedule(peer, at);
         }
@@ -115,34 +136,53 @@ impl Dials {
         self.peers.remove(&peer);
     }
 
-    /// The queue's first, where there is room for it.
-    fn first(&self) -> Option<(Mono, NodeId)> {
-        let busy = self.in_flight.len();
-        if self.paused || busy >= DIALS_MAX {
+    /// Dials in flight by a ticket of members that are only heard of, where it may have more.
+    fn open(&self, ticket: Option<TicketKey>) -> Option<usize> {
+        let by_ticket = |dial: &&InFlight| match dial.standing {
+            Standing::Trusted => false,
+            Standing::Hearsay(lane) => lane.ticket == ticket,
+        };
+        let count = self.in_flight.values().filter(by_ticket).count();
+        (self.in_flight.len() < HEARSAY_MAX && count < BY_TICKET_MAX).then_some(count)
+    }
+
+    /// When the next dial is due for which there is room.
+    fn first(&self) -> Option<Mono> {
+        if self.paused || self.in_flight.len() >= DIALS_MAX {
             return None;
         }
-        let trusted = self.queue.first().copied();
-        let hearsay = self.hearsay.first().copied().filter(|_| busy < HEARSAY_MAX);
+        let trusted = self.queue.first().map(|(at, _)| *at);
+        let hearsay = self.hearsay.first(|ticket| self.open(ticket).is_some());
         trusted.into_iter().chain(hearsay).min()
     }
 
     /// The next peer whose time has come: those that are trusted first.
     fn take(&mut self, now: Mono) -> Option<NodeId> {
-        let (at, peer) = self.first()?;
-        if at > now {
+        if self.first()? > now {
             return None;
         }
         let trusted = self.queue.first().filter(|(at, _)| *at <= now);
-        let peer = trusted.map_or(peer, |(_, trusted)| *trusted);
+        let peer = match trusted {
+            Some((_, peer)) => *peer,
+            None => {
+                let mut hearsay = std::mem::take(&mut self.hearsay);
+                let next = hearsay.next(now, |ticket| self.open(ticket));
+                self.hearsay = hearsay;
+                next?
+            }
+        };
         self.unschedule(peer);
-        self.in_flight.insert(peer, now);
-        self.peers.entry(peer).or_default().last = Some(now);
+        let dial = self.peers.entry(peer).or_default();
+        dial.last = Some(now);
+        let standing = dial.standing;
+        let since = now;
+        self.in_flight.insert(peer, InFlight { since, standing });
         Some(peer)
     }
 
     /// Dials that the transport never answered.
     fn overdue(&self, now: Mono) -> Vec<NodeId> {
-        let late = |(_, since): &(&NodeId, &Mono)| now >= **since + ANSWER_MAX;
+        let late = |(_, dial): &(&NodeId, &InFlight)| now >= dial.since + ANSWER_MAX;
         self.in_flight
             .iter()
             .filter(late)
@@ -155,11 +195,11 @@ impl Dials {
     }
 
     pub(crate) fn deadline(&self) -> Option<Deadline> {
-        let oldest = self.in_flight.values().min();
+        let oldest = self.in_flight.values().map(|dial| dial.since).min();
         Deadline::earliest(
-            self.first().map(|(at, _)| Deadline { at, why: "dial" }),
+            self.first().map(|at| Deadline { at, why: "dial" }),
             oldest.map(|at| Deadline {
-                at: *at + ANSWER_MAX,
+                at: at + ANSWER_MAX,
                 why: "give up a dial",
             }),
         )
@@ -174,17 +214,23 @@ impl Dials {
     fn schedule(&mut self, peer: NodeId, at: Mono) {
         self.unschedule(peer);
         let dial = self.peers.entry(peer).or_default();
-        dial.due = Some(at);
-        match dial.trusted {
-            true => self.queue.insert((at, peer)),
-            false => self.hearsay.insert((at, peer)),
+        let failed = dial.failures > 0;
+        let place = match dial.standing {
+            Standing::Trusted => None,
+            Standing::Hearsay(lane) => Some(Place { lane, failed }),
         };
+        dial.due = Some((at, place));
+        match place {
+            None => drop(self.queue.insert((at, peer))),
+            Some(place) => self.hearsay.insert(place, at, peer),
+        }
     }
 
     fn unschedule(&mut self, peer: NodeId) {
-        if let Some(at) = self.peers.get_mut(&peer).and_then(|dial| dial.due.take()) {
-            self.queue.remove(&(at, peer));
-            self.hearsay.remove(&(at, peer));
+        match self.peers.get_mut(&peer).and_then(|dial| dial.due.take()) {
+            None => {}
+            Some((at, None)) => drop(self.queue.remove(&(at, peer))),
+            Some((at, Some(place))) => self.hearsay.remove(place, at, peer),
         }
     }
 }
@@ -216,7 +262,7 @@ impl Roster {
     /// whole network does not dial one newcomer at once.
     pub(crate) fn want(&mut self, now: Now, peer: NodeId) {
         if peer != self.seed.me && !self.sessions.is_live(peer) {
-            self.dials.trust(peer, self.table.trusts(peer));
+            self.dials.place(peer, self.table.standing(peer));
             let at = now.mono + Micros(self.ctx.entropy.below(SPREAD.0));
             self.dials.want(peer, at);
         }
@@ -244,7 +290,7 @@ impl Roster {
         if !self.table.knows(peer) {
             return self.dials.forget(peer);
         }
-        self.dials.trust(peer, self.table.trusts(peer));
+        self.dials.place(peer, self.table.standing(peer));
         match denied {
             true => self.dials.stop(peer),
             false => self
@@ -258,6 +304,9 @@ impl Roster {
 const DIALS_MAX: usize = 8;
 /// Dials at once that may be of peers that are only heard of.
 const HEARSAY_MAX: usize = 6;
+/// Of these, by one ticket: whoever holds it can mint any number of members, and those of others
+/// find a place all the same. A network that one ticket admitted is dialled by four at a time.
+const BY_TICKET_MAX: usize = 4;
 /// The wait after a first failure.
 const BACKOFF_FIRST: Micros = Micros::from_secs(1);
 /// The longest wait: a node that comes back is found within half a minute.

@@ -263,10 +263,12 @@ impl Roster {
                 self.advert.restored(record);
             } else if is_over(&credential, now.wall) || self.tickets.is_revoked(&credential) {
                 // Its row goes with the next sweep's writes.
-                self.table.restored(peer, credential, judged, record);
+                self.table
+                    .restored(now.mono, peer, credential, judged, record);
                 self.table.drop_member(peer);
             } else {
-                self.table.restored(peer, credential, judged, record);
+                self.table
+                    .restored(now.mono, peer, credential, judged, record);
             }
         }
         if self.is_loading() {

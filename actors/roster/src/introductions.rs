@@ -2,7 +2,7 @@
 //! page at a time, and then of what changes.
 
 use crate::Roster;
-use crate::members::is_over;
+use crate::members::{NoRoom, is_over};
 use crate::verify::verify_introduction;
 use kernel::Outbox;
 use messages::limits::INTRODUCTIONS_MAX;
@@ -163,13 +163,22 @@ impl Roster {
             if author == self.seed.me || !self.table.is_news(&entry.record) {
                 continue;
             }
-            match verify_introduction(self.seed.network, &entry, now.wall) {
-                Ok(_) if self.tickets.is_revoked(&entry.credential) => self.skipped += 1,
-                Ok(said) if self.table.introduced(&entry, &said) => {
+            // Nor does what finds no place.
+            let futile = !self.table.has_room_for(&entry, from)
+                || self.tickets.is_revoked(&entry.credential);
+            let said = match futile {
+                true => None,
+                false => verify_introduction(self.seed.network, &entry, now.wall).ok(),
+            };
+            match said.map(|said| self.table.introduced(now.mono, &entry, &said, from)) {
+                Some(Ok(evicted)) => {
+                    if let Some(evicted) = evicted {
+                        self.forget_dials(evicted);
+                    }
                     self.on_news_of(now, author);
                     accepted.push(entry);
                 }
-                Ok(_) | Err(_) => self.skipped += 1,
+                Some(Err(NoRoom)) | None => self.skipped += 1,
             }
         }
         self.plan_members(now);

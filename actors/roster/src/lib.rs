@@ -64,6 +64,16 @@
 //! a member named. An own record is signed anew only when its content changed, with a stamp above
 //! every durable one. What others present for a member never replaces what it presented itself.
 //!
+//! Whoever holds a ticket can sign any number of ids into the network, so what is only heard of
+//! (a member that never presented itself here) has a share: 1,024 members by one ticket, an eighth
+//! of the table by one introducer, 4 of the 6 dials that hearsay may have by one ticket. Tickets
+//! take turns at these dials, and within a ticket those who spoke of its members, and those who
+//! never failed. Where a share is spent, one of the largest lane gives way to one of a smaller.
+//! Whoever is here takes a place of hearsay, then of one that never had a session, then of one
+//! that was away for a day; a member that had a session gives way to nobody else. The trade-off: a
+//! network of more than 1,024 by one ticket is learnt as its members are met, and whoever holds a
+//! ticket can fill that ticket's share until the ticket is revoked, which drops all of it.
+//!
 //! # Failure
 //! None of its own. What does not verify is skipped and counted. A write that fails is tried again
 //! each 5 s, but for a human's, who is told; a revocation holds whether it could be written or not.
@@ -81,6 +91,8 @@
 mod advert;
 mod dial;
 mod durable;
+mod fair;
+mod hearsay;
 mod introductions;
 mod members;
 mod neighbours;
@@ -96,7 +108,7 @@ pub use verify::{
 };
 
 use advert::Advert;
-use dial::Dials;
+use dial::{Dials, Standing};
 use durable::Durable;
 use introductions::CatchUp;
 use kernel::{Ctx, Deadline, Failure, Machine, Outbox, Signal, View};
@@ -202,7 +214,7 @@ impl Roster {
         // Contacts at once, the others after a moment of their own.
         for peer in self.table.contacts() {
             if !self.sessions.is_live(peer) {
-                self.dials.trust(peer, true);
+                self.dials.place(peer, Standing::Trusted);
                 self.dials.want(peer, now.mono);
             }
         }
@@ -221,13 +233,18 @@ impl Roster {
     /// A member's new record: it may be elsewhere, or in another mind.
     fn on_news_of(&mut self, now: Now, peer: NodeId) {
         if !self.sessions.is_live(peer) && !self.is_loading() {
-            self.dials.trust(peer, self.table.trusts(peer));
+            self.dials.place(peer, self.table.standing(peer));
             self.dials.changed(peer, now.mono, &mut self.ctx.entropy);
         }
     }
 
     fn forget_member(&mut self, peer: NodeId) {
         self.table.drop_member(peer);
+        self.forget_dials(peer);
+    }
+
+    /// Somebody is no member any more. A contact is dialled all the same: a human named it.
+    fn forget_dials(&mut self, peer: NodeId) {
         if !self.table.knows(peer) {
             self.dials.forget(peer);
         }

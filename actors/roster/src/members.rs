@@ -1,9 +1,13 @@
 //! Who belongs, as far as this node knows, and where they may be reached.
 
+use crate::dial::Standing;
+use crate::hearsay::{Hearsay, Lane, Room};
 use messages::limits::{ADDRS_MAX, MEMBERS_MAX};
 use messages::roster::Contact;
 use messages::wire::latest::Introduction;
-use messages::{Capabilities, Credential, List, NodeId, SignedRecord, Stamp, TicketKey, Wall};
+use messages::{
+    Capabilities, Credential, List, Micros, Mono, NodeId, SignedRecord, Stamp, TicketKey, Wall,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,13 +22,35 @@ pub(crate) struct Member {
     /// What it says of itself.
     pub(crate) record: Option<SignedRecord>,
     addrs: List<SocketAddr, ADDRS_MAX>,
+    /// Who spoke of it first, where it was heard of in this life.
+    via: Option<NodeId>,
+    /// Whether it ever had an active session here.
+    met: bool,
+    /// When it was last here; when it was heard of, if it never was.
+    seen: Mono,
 }
+
+impl Member {
+    fn lane(&self) -> Lane {
+        let ticket = ticket_of(&self.credential);
+        Lane {
+            ticket,
+            via: self.via,
+        }
+    }
+}
+
+/// There is no place for another member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom;
 
 /// The members and the contacts of a network.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     contacts: BTreeMap<NodeId, List<SocketAddr, ADDRS_MAX>>,
     members: BTreeMap<NodeId, Member>,
+    /// Those of them that were never here.
+    hearsay: Hearsay,
     /// Members whose durable row is out of date.
     dirty: BTreeSet<NodeId>,
 }
@@ -41,6 +67,7 @@ impl Table {
         Self {
             contacts,
             members: BTreeMap::new(),
+            hearsay: Hearsay::default(),
             dirty: BTreeSet::new(),
         }
     }
@@ -79,41 +106,75 @@ impl Table {
         List::truncated(addrs)
     }
 
-    /// A member presented its credential. False: there is no room for another.
+    /// A member presented its credential. Who made room for it, where somebody had to.
     pub(crate) fn judged(
         &mut self,
+        now: Mono,
         peer: NodeId,
         credential: &Credential,
-        in_use: impl Fn(NodeId) -> bool,
-    ) -> bool {
+        here: impl Fn(NodeId) -> bool,
+    ) -> Result<Option<NodeId>, NoRoom> {
         if let Some(member) = self.members.get_mut(&peer) {
+            member.seen = now;
             if (&member.credential, member.judged) != (credential, true) {
+                self.hearsay.remove(member.lane(), peer);
                 member.credential = credential.clone();
                 member.judged = true;
                 self.dirty.insert(peer);
             }
-            return true;
+            return Ok(None);
         }
-        if self.members.len() >= MEMBERS_MAX {
-            // One that is here gives way to nobody; one that is only heard of does.
-            let idle = self
-                .members
-                .keys()
-                .find(|member| !in_use(**member))
-                .copied();
-            let Some(idle) = idle else { return false };
-            self.drop_member(idle);
-        }
+        let evicted = match self.is_full() {
+            true => Some(self.gives_way(now, here).ok_or(NoRoom)?),
+            false => None,
+        };
+        self.drop_members(evicted);
         let credential = credential.clone();
         let member = Member {
             credential,
             judged: true,
             record: None,
             addrs: List::new(),
+            via: None,
+            met: false,
+            seen: now,
         };
         self.members.insert(peer, member);
         self.dirty.insert(peer);
-        true
+        Ok(evicted)
+    }
+
+    /// Who gives way to a member that is here: who was never here, then who only knocked, then who
+    /// was not here for long.
+    fn gives_way(&self, now: Mono, here: impl Fn(NodeId) -> bool) -> Option<NodeId> {
+        let away = |(peer, member): &(&NodeId, &Member)| {
+            let long = !member.met || now.since(member.seen) >= AWAY_MAX;
+            member.judged && long && !here(**peer)
+        };
+        let least = || {
+            let members = self.members.iter().filter(away);
+            let (peer, _) = members.min_by_key(|(_, member)| (member.met, member.seen))?;
+            Some(*peer)
+        };
+        self.hearsay.least().or_else(least)
+    }
+
+    /// A member's session is active.
+    pub(crate) fn met(&mut self, peer: NodeId) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.met = true;
+        }
+    }
+
+    /// A member was here until now.
+    pub(crate) fn saw(&mut self, now: Mono, peer: NodeId) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.seen = now;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.members.len() >= MEMBERS_MAX
     }
 
     /// Whether a record is newer than the one that is known of its author.
@@ -125,35 +186,69 @@ impl Table {
         known.is_none_or(|known| order(signed) > order(known))
     }
 
-    /// A verified introduction. False: there is no room for another member.
-    pub(crate) fn introduced(&mut self, entry: &Introduction, said: &Capabilities) -> bool {
+    /// Whether an introduction finds a place, if it verifies.
+    pub(crate) fn has_room_for(&self, entry: &Introduction, from: NodeId) -> bool {
+        match self.members.get(&entry.record.record.author) {
+            Some(known) if known.judged => true,
+            Some(known) if ticket_of(&known.credential) == ticket_of(&entry.credential) => true,
+            known => {
+                let full = self.is_full() && known.is_none();
+                self.hearsay.room(lane_of(entry, from), full) != Room::None
+            }
+        }
+    }
+
+    /// A verified introduction. Who made room for it, where somebody had to.
+    pub(crate) fn introduced(
+        &mut self,
+        now: Mono,
+        entry: &Introduction,
+        said: &Capabilities,
+        from: NodeId,
+    ) -> Result<Option<NodeId>, NoRoom> {
         let author = entry.record.record.author;
+        let lane = lane_of(entry, from);
+        let known = self.members.get(&author);
+        let same =
+            known.is_some_and(|known| known.judged || ticket_of(&known.credential) == lane.ticket);
+        let evicted = match self.hearsay.room(lane, self.is_full() && known.is_none()) {
+            Room::Free => None,
+            _ if same => None,
+            Room::Instead(other) => Some(other),
+            Room::None => return Err(NoRoom),
+        };
+        self.drop_members(evicted.filter(|other| *other != author));
         let (record, addrs) = (Some(entry.record.clone()), said.addrs.clone());
         if let Some(member) = self.members.get_mut(&author) {
             member.record = record;
             member.addrs = addrs;
             if !member.judged {
+                self.hearsay.remove(member.lane(), author);
                 member.credential = entry.credential.clone();
+                member.via = if same { member.via } else { lane.via };
+                self.hearsay.insert(member.lane(), author);
             }
-        } else if self.members.len() < MEMBERS_MAX {
-            let credential = entry.credential.clone();
+        } else {
             let member = Member {
-                credential,
+                credential: entry.credential.clone(),
                 judged: false,
                 record,
                 addrs,
+                via: lane.via,
+                met: false,
+                seen: now,
             };
+            self.hearsay.insert(lane, author);
             self.members.insert(author, member);
-        } else {
-            return false;
         }
         self.dirty.insert(author);
-        true
+        Ok(evicted)
     }
 
     /// A member from the database. What was heard since is kept where it is newer.
     pub(crate) fn restored(
         &mut self,
+        now: Mono,
         peer: NodeId,
         credential: Credential,
         judged: bool,
@@ -167,32 +262,70 @@ impl Table {
             .unwrap_or_default();
         let news = record.as_ref().is_some_and(|record| self.is_news(record));
         if let Some(known) = self.members.get_mut(&peer) {
+            if judged && !known.judged {
+                self.hearsay.remove(known.lane(), peer);
+                known.judged = true;
+                known.met = true;
+                known.credential = credential;
+            }
             if news {
                 known.record = record;
                 known.addrs = said.addrs;
                 self.dirty.insert(peer);
             }
-        } else if self.members.len() < MEMBERS_MAX {
-            let member = Member {
-                credential,
-                judged,
-                record,
-                addrs: said.addrs,
-            };
-            self.members.insert(peer, member);
+            return;
         }
+        let member = Member {
+            credential,
+            judged,
+            record,
+            addrs: said.addrs,
+            via: None,
+            met: judged,
+            seen: now,
+        };
+        let lane = member.lane();
+        let room = match judged {
+            true => {
+                // Who was here goes before who was only heard of.
+                let least = self.hearsay.least().filter(|_| self.is_full());
+                self.drop_members(least);
+                !self.is_full()
+            }
+            false => self.hearsay.room(lane, self.is_full()) == Room::Free,
+        };
+        if !room {
+            // Its row goes with the next batch.
+            self.dirty.insert(peer);
+            return;
+        }
+        if !judged {
+            self.hearsay.insert(lane, peer);
+        }
+        self.members.insert(peer, member);
     }
 
-    /// Whether it presented its own credential, or was named by a human.
-    pub(crate) fn trusts(&self, peer: NodeId) -> bool {
-        let judged = self.members.get(&peer).is_some_and(|member| member.judged);
-        judged || self.contacts.contains_key(&peer)
+    /// What a peer is known by.
+    pub(crate) fn standing(&self, peer: NodeId) -> Standing {
+        match self.members.get(&peer) {
+            _ if self.contacts.contains_key(&peer) => Standing::Trusted,
+            Some(member) if member.judged => Standing::Trusted,
+            Some(member) => Standing::Hearsay(member.lane()),
+            None => Standing::default(),
+        }
     }
 
     /// Drops a member. As a contact it stays: a human named it.
     pub(crate) fn drop_member(&mut self, peer: NodeId) {
-        if self.members.remove(&peer).is_some() {
+        if let Some(member) = self.members.remove(&peer) {
+            self.hearsay.remove(member.lane(), peer);
             self.dirty.insert(peer);
+        }
+    }
+
+    fn drop_members(&mut self, peers: Option<NodeId>) {
+        if let Some(peer) = peers {
+            self.drop_member(peer);
         }
     }
 
@@ -236,6 +369,15 @@ impl Table {
     pub(crate) fn invariants(&self, me: NodeId) {
         assert!(self.members.len() <= MEMBERS_MAX, "too many members");
         assert!(!self.knows(me), "this node is its own peer");
+        self.hearsay.invariants();
+    }
+}
+
+/// Where an introduction is counted.
+fn lane_of(entry: &Introduction, from: NodeId) -> Lane {
+    Lane {
+        ticket: ticket_of(&entry.credential),
+        via: Some(from),
     }
 }
 
@@ -273,3 +415,6 @@ fn may_be_dialled(addr: &SocketAddr) -> bool {
 
 /// Contacts that a human may name: a ticket names one.
 const CONTACTS_MAX: usize = 64;
+/// After this a member that was here gives way to one that is, if there is no room: a machine that
+/// is off for the night keeps its place. It may always come back by itself.
+const AWAY_MAX: Micros = Micros::from_secs(24 * 60 * 60);

@@ -1,7 +1,7 @@
 //! The sessions of a network: begun for each peer with a link, and known until they are gone.
 
 use crate::Roster;
-use crate::members::ticket_of;
+use crate::members::{NoRoom, ticket_of};
 use kernel::{Child, Exit, How, Outbox, Restart, ReturnReason};
 use messages::limits::HANDSHAKES_MAX;
 use messages::peer_session::{self, Ended, LinkLoss, Verdict};
@@ -276,11 +276,10 @@ impl Roster {
     ) -> Result<Option<messages::Wall>, Deny> {
         let until = self.belongs(peer, credential, now.wall)?;
         let sessions = &self.sessions;
-        if !self
-            .table
-            .judged(peer, credential, |member| sessions.contains(member))
-        {
-            return Err(Deny::Full);
+        let here = |member| sessions.contains(member);
+        let evicted = self.table.judged(now.mono, peer, credential, here);
+        if let Some(evicted) = evicted.map_err(|NoRoom| Deny::Full)? {
+            self.forget_dials(evicted);
         }
         if let Some(session) = self.sessions.map.get_mut(&peer) {
             session.ticket = ticket_of(credential);
@@ -297,6 +296,7 @@ impl Roster {
             Some(State::Active(_)) => {}
             Some(State::Ending(_)) | None => return,
         }
+        self.table.met(peer);
         self.on_own_admission(now, peer);
         self.catch_up.begin(peer);
         self.catch_up_now(now, peer, out);
@@ -322,6 +322,7 @@ impl Roster {
             Some(State::Shaking) => false,
         };
         self.sessions.set(peer, State::Ending(None));
+        self.table.saw(now.mono, peer);
         self.redial(now, peer, lasted, why);
     }
 
@@ -357,6 +358,7 @@ impl Roster {
     /// A session is gone without a word.
     fn lost(&mut self, now: Now, peer: NodeId) {
         self.sessions.remove(peer);
+        self.table.saw(now.mono, peer);
         self.redial(now, peer, false, &Ended::LinkLost(LinkLoss::Reset));
     }
 

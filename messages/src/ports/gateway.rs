@@ -23,6 +23,8 @@ pub enum Command {
     Delta {
         /// Which request.
         request: RequestId,
+        /// Bytes of text sent before it: one that is lost shows in the next.
+        offset: u64,
         /// The text.
         text: Text,
     },
@@ -34,6 +36,8 @@ pub enum Command {
         reason: EndReason,
         /// Tokens spent.
         usage: Usage,
+        /// Bytes of text sent in all: a last Delta that is lost shows here.
+        total: u64,
         /// How the answer came together.
         seam: Seam,
     },
@@ -62,6 +66,32 @@ pub struct Seam {
     pub holders: u32,
     /// Whether the text is what one holder alone would have produced.
     pub exact: bool,
+}
+
+/// Where a Delta stands to the text that was taken before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It comes next.
+    Next,
+    /// All of it was taken before.
+    Repeat,
+    /// Text before it is missing, or it repeats a part and goes on: nothing sends that.
+    Gap,
+}
+
+impl Place {
+    /// The place of `len` bytes at `offset`, after `taken` bytes without a gap.
+    #[must_use]
+    pub fn of(taken: u64, offset: u64, len: usize) -> Self {
+        let end = u64::try_from(len)
+            .ok()
+            .and_then(|len| offset.checked_add(len));
+        match end {
+            Some(_) if offset == taken => Self::Next,
+            Some(end) if end <= taken => Self::Repeat,
+            Some(_) | None => Self::Gap,
+        }
+    }
 }
 
 impl Command {

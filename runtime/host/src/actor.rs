@@ -2,13 +2,13 @@
 
 use crate::door::Gauge;
 use crate::driver::Driver;
+use crate::panics::{bounded, guard};
 use kernel::{
-    Deadline, DynMachine, Effect, Exit, Incarnation, Mono, Now, Outbox, Signal, Source, Turn,
+    Deadline, Depth, DynMachine, Effect, Exit, Incarnation, Mono, Now, Outbox, Signal, Source, Turn,
 };
-use messages::{Address, Coalesce, Letter};
+use messages::{Address, Class, Coalesce, Letter};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A host's only exit. Simulation swaps it.
@@ -43,8 +43,8 @@ impl fmt::Debug for Body {
 /// What an actor's mailbox holds.
 #[derive(Debug)]
 pub enum Envelope {
-    /// A letter, and how many bytes the gauge counts for it.
-    Letter(Letter, usize),
+    /// A letter, and what the gauge counts for it.
+    Letter(Letter, Depth),
     /// The newest letter of this key waits in the gauge.
     Coalesced(Coalesce),
     /// A signal.
@@ -150,29 +150,32 @@ impl Actor for Host {
     }
 }
 
+/// What the gauge counts for anything but data and frames.
+const ONE: Depth = Depth::of(&Class::Control);
+
 impl HostState {
     fn take(&mut self, envelope: Envelope) -> Result<(), Exit> {
         let turn = match envelope {
-            Envelope::Letter(letter, bytes) => {
-                self.args.gauge.leave(bytes);
+            Envelope::Letter(letter, depth) => {
+                self.args.gauge.leave(depth);
                 Turn::Letter(letter)
             }
             Envelope::Coalesced(key) => {
-                self.args.gauge.leave(0);
+                self.args.gauge.leave(ONE);
                 match self.args.gauge.take_newest(&key) {
                     Some(letter) => Turn::Letter(letter),
                     None => return Ok(()),
                 }
             }
             Envelope::Signal(signal) => {
-                self.args.gauge.leave(0);
+                self.args.gauge.leave(ONE);
                 Turn::Signal(signal)
             }
             Envelope::Wake => {
                 self.armed = None;
                 Turn::Deadline
             }
-            Envelope::Crash(why) => return Err(Exit::Failed(why)),
+            Envelope::Crash(why) => return Err(Exit::Failed(bounded(why))),
         };
         let HostArgs { body, post, at, .. } = &mut self.args;
         let now = post.now();
@@ -186,9 +189,9 @@ impl HostState {
                 }
             }
             Body::Driver(driver) => {
-                catch_unwind(AssertUnwindSafe(|| driver.turn(turn)))
-                    .map_err(|panic| Exit::Panicked(panic_text(&*panic)))?
-                    .map_err(|failure| Exit::Failed(failure.0))?;
+                guard(|| driver.turn(turn))
+                    .map_err(Exit::Panicked)?
+                    .map_err(|failure| Exit::Failed(bounded(failure.0)))?;
                 let _ = at;
                 return Ok(());
             }
@@ -222,26 +225,18 @@ impl HostState {
 
 /// One turn: effects stay in `out` only if it succeeded.
 fn step(machine: &mut dyn DynMachine, now: Now, turn: Turn, out: &mut Outbox) -> Result<(), Exit> {
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let result = guard(|| {
         let result = machine.turn(now, turn, out);
         if cfg!(debug_assertions) && result.is_ok() {
             machine.invariants();
         }
         result
-    }));
+    });
     let exit = match result {
         Ok(Ok(())) => return Ok(()),
-        Ok(Err(failure)) => Exit::Failed(failure.0),
-        Err(panic) => Exit::Panicked(panic_text(&*panic)),
+        Ok(Err(failure)) => Exit::Failed(bounded(failure.0)),
+        Err(place) => Exit::Panicked(place),
     };
     out.effects_mut().clear();
     Err(exit)
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a text".to_owned())
 }

@@ -26,6 +26,7 @@ pub struct Gauge {
     limits: Limits,
     letters: AtomicUsize,
     data_bytes: AtomicUsize,
+    frame_bytes: AtomicUsize,
     newest: Mutex<BTreeMap<Coalesce, Letter>>,
 }
 
@@ -37,6 +38,7 @@ impl Gauge {
             limits,
             letters: AtomicUsize::new(0),
             data_bytes: AtomicUsize::new(0),
+            frame_bytes: AtomicUsize::new(0),
             newest: Mutex::new(BTreeMap::new()),
         }
     }
@@ -47,13 +49,17 @@ impl Gauge {
         Depth {
             letters: self.letters.load(Ordering::Relaxed),
             data_bytes: self.data_bytes.load(Ordering::Relaxed),
+            frame_bytes: self.frame_bytes.load(Ordering::Relaxed),
         }
     }
 
     /// Counts out what an actor took.
-    pub(crate) fn leave(&self, data_bytes: usize) {
-        self.letters.fetch_sub(1, Ordering::Relaxed);
-        self.data_bytes.fetch_sub(data_bytes, Ordering::Relaxed);
+    pub(crate) fn leave(&self, less: Depth) {
+        self.letters.fetch_sub(less.letters, Ordering::Relaxed);
+        self.data_bytes
+            .fetch_sub(less.data_bytes, Ordering::Relaxed);
+        self.frame_bytes
+            .fetch_sub(less.frame_bytes, Ordering::Relaxed);
     }
 
     /// The newest letter of a key.
@@ -65,9 +71,12 @@ impl Gauge {
     }
 
     /// Counts in what is put into the mailbox past the door.
-    pub fn enter(&self, data_bytes: usize) {
-        self.letters.fetch_add(1, Ordering::Relaxed);
-        self.data_bytes.fetch_add(data_bytes, Ordering::Relaxed);
+    pub fn enter(&self, more: Depth) {
+        self.letters.fetch_add(more.letters, Ordering::Relaxed);
+        self.data_bytes
+            .fetch_add(more.data_bytes, Ordering::Relaxed);
+        self.frame_bytes
+            .fetch_add(more.frame_bytes, Ordering::Relaxed);
     }
 }
 
@@ -95,7 +104,7 @@ impl Door {
         match (self, mail) {
             (Self::Leaf(leaf), mail) => leaf.offer(mail).map_err(Refused::Full),
             (Self::Actor(actor, gauge), Mail::Signal(signal)) => {
-                gauge.enter(0);
+                gauge.enter(Depth::of(&Class::Control));
                 // A signal to a dead life is void: the next one gets its own.
                 let _ = actor.cast(Envelope::Signal(signal));
                 Ok(())
@@ -110,20 +119,20 @@ fn enter_actor(actor: &ActorRef<Envelope>, gauge: &Gauge, letter: Letter) -> Res
     if admit(&class, gauge.depth(), gauge.limits).is_err() {
         return Err(Refused::Full(Box::new(letter)));
     }
-    let (envelope, bytes) = match class {
-        Class::Control => (Envelope::Letter(letter, 0), 0),
-        Class::Data(bytes) => (Envelope::Letter(letter, bytes), bytes),
+    let depth = Depth::of(&class);
+    let envelope = match class {
+        Class::Control | Class::Frame(_) | Class::Data(_) => Envelope::Letter(letter, depth),
         Class::Coalesce(key) => {
             let mut newest = gauge.newest.lock().unwrap_or_else(PoisonError::into_inner);
             if newest.insert(key.clone(), letter).is_some() {
                 return Ok(());
             }
-            (Envelope::Coalesced(key), 0)
+            Envelope::Coalesced(key)
         }
     };
-    gauge.enter(bytes);
+    gauge.enter(depth);
     actor.cast(envelope).map_err(|error| {
-        gauge.leave(bytes);
+        gauge.leave(depth);
         dead(error, gauge)
     })
 }

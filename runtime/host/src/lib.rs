@@ -11,6 +11,7 @@ mod directory;
 mod door;
 mod driver;
 mod hive;
+mod panics;
 mod supervisor;
 mod timer;
 

@@ -2,6 +2,7 @@
 //! exits; what follows from an exit is decided by the switchboard.
 
 use crate::actor::{Died, Envelope, Host, HostArgs};
+use crate::panics::bounded;
 use kernel::{Child, Exit, Incarnation};
 use messages::{Address, Branch};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -91,9 +92,11 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorFailed(cell, error) => {
-                let exit = error
-                    .downcast::<Died>()
-                    .map_or_else(|error| Exit::Panicked(error.to_string()), |died| died.0);
+                // What is no host's own word is a panic with its text, which may be a user's.
+                let exit = error.downcast::<Died>().map_or_else(
+                    |_| Exit::Panicked("outside of a turn".to_owned()),
+                    |died| died.0,
+                );
                 self.ended(&cell, &exit, state);
             }
             SupervisionEvent::ActorTerminated(cell, _, reason) => {
@@ -134,7 +137,11 @@ impl Supervisor {
         let at = child.at;
         let args = match self.nursery.build(child, life) {
             Ok(args) => args,
-            Err(why) => return self.nursery.exited(at, life, Exit::StartFailed(why)),
+            Err(why) => {
+                return self
+                    .nursery
+                    .exited(at, life, Exit::StartFailed(bounded(why)));
+            }
         };
         match Host::spawn_linked(None, Host, args, me.get_cell()).await {
             Ok((actor, _task)) => {
@@ -143,7 +150,7 @@ impl Supervisor {
             }
             Err(error) => {
                 self.nursery
-                    .exited(at, life, Exit::StartFailed(error.to_string()));
+                    .exited(at, life, Exit::StartFailed(bounded(error.to_string())));
             }
         }
     }

@@ -160,7 +160,11 @@ fn number(turn: &Turn) -> Option<u64> {
 fn data(bytes: usize) -> Letter {
     let text = messages::Text::from("x".repeat(bytes).as_str());
     let request = messages::RequestId { boot: 1, n: 1 };
-    Letter::Gateway(messages::ports::gateway::Command::Delta { request, text })
+    Letter::Gateway(messages::ports::gateway::Command::Delta {
+        request,
+        offset: 0,
+        text,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -192,17 +196,15 @@ async fn a_letter_for_nobody_comes_back() {
 fn fragile() -> Act {
     Box::new(|_, turn| match number(turn) {
         Some(666) => Err(Failure("an invariant is broken".to_owned())),
-        Some(667) => panic!("a panic"),
+        Some(667) => panic!("{}", "what a user wrote ".repeat(100)),
+        Some(668) => Err(Failure("é".repeat(10_000))),
         _ => Ok(()),
     })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_actor_is_restarted_and_gets_what_waited() {
-    for (fatal, expected) in [
-        (666, Exit::Failed("an invariant is broken".to_owned())),
-        (667, Exit::Panicked("a panic".to_owned())),
-    ] {
+    for (fatal, expected) in [(666, Exit::Failed("an invariant is broken".to_owned()))] {
         let bench = Bench::start(&[Address::Store, Address::Control], fragile()).await;
         bench.started(Address::Control);
         let port = bench.port(Address::Control);
@@ -225,6 +227,67 @@ async fn a_dead_actor_is_restarted_and_gets_what_waited() {
             assert_eq!(bench.next(Address::Store, |turn| number(&turn)), n);
         }
     }
+}
+
+/// How the store ends at this letter, as whoever watches it learns it.
+async fn end_at(fatal: u64) -> Exit {
+    let bench = Bench::start(&[Address::Store, Address::Control], fragile()).await;
+    bench.started(Address::Control);
+    let port = bench.port(Address::Control);
+    port.post(vec![Effect::Watch(Address::Store)]);
+    port.tell(numbered(fatal));
+    bench.next(Address::Control, |turn| match turn {
+        Turn::Signal(Signal::Down {
+            who: Address::Store,
+            why,
+            ..
+        }) => Some(why),
+        _ => None,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_panic_its_place_is_kept_and_never_its_text() {
+    let Exit::Panicked(place) = end_at(667).await else {
+        panic!("no panic")
+    };
+    assert!(
+        place.starts_with("at runtime/host/src/tests.rs:"),
+        "{place}"
+    );
+    assert!(!place.contains("user"), "{place}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failures_sentence_is_bounded() {
+    assert_eq!(end_at(668).await, Exit::Failed("é".repeat(128)));
+}
+
+#[test]
+fn a_panic_in_a_turn_prints_nothing_and_one_outside_is_anybodys() {
+    use crate::panics::guard;
+    use std::panic::{catch_unwind, set_hook};
+    let (said, heard) = mpsc::channel();
+    let said = Mutex::new(said);
+    set_hook(Box::new(move |panic| {
+        let line = panic.location().map(std::panic::Location::line);
+        // The test may be over.
+        let _ = said.lock().unwrap().send(line);
+    }));
+    let place = guard(|| ["a", "b"][guard_index()].len()).unwrap_err();
+    assert!(
+        place.starts_with("at runtime/host/src/tests.rs:"),
+        "{place}"
+    );
+    assert!(heard.try_recv().is_err(), "the process's hook was asked");
+    assert!(guard(|| ()).is_ok());
+    assert!(catch_unwind(|| panic!("outside")).is_err());
+    assert!(heard.try_recv().is_ok(), "the process's hook was not asked");
+}
+
+/// An index that the compiler does not know.
+fn guard_index() -> usize {
+    std::env::args().count() + 2
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -281,7 +344,7 @@ async fn an_actor_that_spends_its_restarts_is_parked_and_says_so() {
     let bench = Bench::start(&[Address::Store, Address::Control], fragile()).await;
     bench.started(Address::Control);
     let port = bench.port(Address::Control);
-    for _ in 0..5 {
+    for _ in 0..14 {
         bench.started(Address::Store);
         port.tell(numbered(666));
     }

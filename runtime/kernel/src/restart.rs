@@ -3,15 +3,16 @@
 use crate::{Exit, Restart};
 use messages::{Micros, Mono};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
-/// Failures within [`WINDOW`] that spend a child's budget.
-const FAILURES_MAX: usize = 5;
-/// The time in which failures count together.
-const WINDOW: Micros = Micros::from_secs(30);
+/// Failures in a row that spend a child's budget. The waits between them come to 12.5 s: a
+/// neighbour that restarts, or a disk that is full or slow for a moment, is back by then.
+const FAILURES_MAX: u32 = 14;
+/// A life of this length was a healthy one: what ends it is another trouble, with a whole budget.
+/// Longer than the longest wait, so that whoever dies of a neighbour's wait is not healthy.
+const HEALTHY: Micros = Micros::from_secs(5);
 /// The wait before the first restart: long enough not to spin, short enough not to be seen.
 const BACKOFF_FIRST: Micros = Micros::from_millis(10);
-/// The longest wait between restarts.
+/// The longest wait between restarts: who waits for the child is patient for some seconds.
 const BACKOFF_MAX: Micros = Micros::from_secs(2);
 /// The wait after the budget is spent.
 const RETRY_FAILED: Micros = Micros::from_secs(60);
@@ -19,7 +20,18 @@ const RETRY_FAILED: Micros = Micros::from_secs(60);
 /// A child's failures so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    failures: VecDeque<Mono>,
+    /// Failures since the last healthy life.
+    failures: u32,
+    /// When the life after the last of them was to begin.
+    begun: Option<Mono>,
+}
+
+impl History {
+    /// Whether the life that ends now was a healthy one. Who never began to live was not.
+    fn was_healthy(&self, now: Mono, exit: &Exit) -> bool {
+        let lived = self.begun.map(|begun| now.since(begun));
+        !matches!(exit, Exit::StartFailed(_)) && lived.is_none_or(|lived| lived >= HEALTHY)
+    }
 }
 
 /// What becomes of a dead child.
@@ -44,24 +56,25 @@ pub fn decide(now: Mono, restart: Restart, exit: &Exit, history: &mut History) -
     if !again {
         return Decision::Forget;
     }
-    history.failures.push_back(now);
-    while history
-        .failures
-        .front()
-        .is_some_and(|first| now.since(*first) > WINDOW)
-    {
-        history.failures.pop_front();
+    if history.was_healthy(now, exit) {
+        history.failures = 0;
     }
-    match history.failures.len() {
-        spent if spent >= FAILURES_MAX => {
+    history.failures += 1;
+    let spent = history.failures >= FAILURES_MAX;
+    let wait = match spent {
+        true => RETRY_FAILED,
+        false => BACKOFF_FIRST
+            .times(1 << (history.failures - 1))
+            .min(BACKOFF_MAX),
+    };
+    history.begun = Some(now + wait);
+    match spent {
+        true => {
             // The minute's wait is its own penalty: the next try starts with a whole budget.
-            history.failures.clear();
-            Decision::Park(RETRY_FAILED)
+            history.failures = 0;
+            Decision::Park(wait)
         }
-        failures => {
-            let doublings = failures.saturating_sub(1).min(16);
-            Decision::Restart(BACKOFF_FIRST.times(1 << doublings).min(BACKOFF_MAX))
-        }
+        false => Decision::Restart(wait),
     }
 }
 

@@ -493,5 +493,5 @@ impl Switchboard {
 
 /// Whether a letter may wait for a restart.
 pub(crate) const fn may_park(class: &Class) -> bool {
-    matches!(class, Class::Control | Class::Coalesce(_))
+    matches!(class, Class::Control | Class::Coalesce(_) | Class::Frame(_))
 }

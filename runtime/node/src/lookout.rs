@@ -4,7 +4,7 @@ use driver_control::{Request, Response, ask};
 use driver_http::Readiness;
 use host::Directory;
 use messages::Address;
-use messages::observer::{Fact, FactKey};
+use messages::observer::{Fact, FactKey, Snapshot};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,17 +37,12 @@ impl Lookout {
     /// Waits until the node is ready, for a bounded time.
     async fn until_ready(&self) {
         let ready = async {
-            while !(self.look() && self.networks_run().await) {
+            while !self.look().await {
                 tokio::time::sleep(START_LOOK).await;
             }
         };
-        match tokio::time::timeout(READY_WAIT, ready).await {
-            Ok(()) => self.ready.set_ready(),
-            Err(_) if self.look() => {
-                self.ready
-                    .set_not_ready("no address to listen on was found");
-            }
-            Err(_) => {}
+        if tokio::time::timeout(READY_WAIT, ready).await.is_err() {
+            self.say(judge(&self.missing(), false, false));
         }
     }
 
@@ -55,45 +50,73 @@ impl Lookout {
     async fn keep_looking(self) {
         loop {
             tokio::time::sleep(LOOK).await;
-            let was_ready = self.ready.why_not().is_none();
-            if self.look() && (was_ready || self.networks_run().await) {
-                self.ready.set_ready();
-            }
+            self.look().await;
         }
     }
 
-    /// Whether all static actors run; says so where some do not.
-    fn look(&self) -> bool {
-        let runs = |who: &&Address| self.directory.depth(**who).is_none();
-        let missing: Vec<String> = self
-            .expected
-            .iter()
-            .filter(runs)
-            .map(ToString::to_string)
-            .collect();
-        if !missing.is_empty() {
-            let why = format!("not running: {}", missing.join(", "));
-            self.ready.set_not_ready(&why);
+    /// Looks once. Whether the node is ready.
+    async fn look(&self) -> bool {
+        let missing = self.missing();
+        let was_ready = self.ready.why_not().is_none();
+        // Who was ready has addresses; who waits for an actor need not ask for them.
+        let listens = missing.is_empty() && !was_ready && self.networks_listen().await;
+        let verdict = judge(&missing, was_ready, listens);
+        let ready = verdict.is_ok();
+        self.say(verdict);
+        ready
+    }
+
+    fn say(&self, verdict: Result<(), String>) {
+        match verdict {
+            Ok(()) => self.ready.set_ready(),
+            Err(why) => self.ready.set_not_ready(&why),
         }
-        missing.is_empty()
+    }
+
+    /// The static actors that do not run.
+    fn missing(&self) -> Vec<Address> {
+        let runs = |who: &&Address| self.directory.depth(**who).is_some();
+        let missing = self.expected.iter().filter(|who| !runs(who));
+        missing.copied().collect()
     }
 
     /// Asks over the control socket, as a command would.
-    async fn networks_run(&self) -> bool {
+    async fn networks_listen(&self) -> bool {
         let home = self.home.clone();
         let asked = spawn_blocking(move || ask(&home, &Request::Status)).await;
-        let Ok(Ok(Response::Status(_, snapshot))) = asked else {
-            return false;
-        };
-        let listens = |network: &Address| {
-            snapshot.facts.iter().any(|(key, fact)| {
-                let (FactKey::Network(id), Fact::Network(fact)) = (key, fact) else {
-                    return false;
-                };
-                Address::Roster(*id) == *network && !fact.addrs.is_empty()
-            })
-        };
-        let is_roster = |who: &&Address| matches!(who, Address::Roster(_));
-        self.expected.iter().filter(is_roster).all(listens)
+        match asked {
+            Ok(Ok(Response::Status(_, snapshot))) => all_listen(&self.expected, &snapshot),
+            Ok(_) | Err(_) => false,
+        }
     }
 }
+
+/// Whether the node is ready, and why not. A network keeps the address that it found: whether
+/// `listens` is asked of a node only that was not ready.
+fn judge(missing: &[Address], was_ready: bool, listens: bool) -> Result<(), String> {
+    if !missing.is_empty() {
+        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        return Err(format!("not running: {}", names.join(", ")));
+    }
+    match was_ready || listens {
+        true => Ok(()),
+        false => Err("no address to listen on was found".to_owned()),
+    }
+}
+
+/// Whether every network says where it listens.
+fn all_listen(expected: &[Address], snapshot: &Snapshot) -> bool {
+    let listens = |network: &Address| {
+        snapshot.facts.iter().any(|(key, fact)| {
+            let (FactKey::Network(id), Fact::Network(fact)) = (key, fact) else {
+                return false;
+            };
+            Address::Roster(*id) == *network && !fact.addrs.is_empty()
+        })
+    };
+    let is_roster = |who: &&Address| matches!(who, Address::Roster(_));
+    expected.iter().filter(is_roster).all(listens)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::DriverOut;
 use crate::event::Time;
 use kernel::{Effect, Signal};
-use messages::ports::gateway::{Command, Seam};
+use messages::ports::gateway::{Command, Place, Seam};
 use messages::request_proxy::{Failure, Input, Seed};
 use messages::{
     Address, Digest, EndReason, Label, Letter, List, Message, Micros, ModelAdvert, NodeId, Prompt,
@@ -119,6 +119,10 @@ pub struct Answer {
     /// Ends that were reported: more than one is a defect.
     pub ends: u32,
     last: Option<Time>,
+    /// Bytes of text that it was sent.
+    taken: u64,
+    /// Its text has a hole: the client was told so, and nothing follows.
+    broken_off: bool,
 }
 
 /// The HTTP server of one boot, and the clients that use it.
@@ -144,7 +148,7 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn command(&mut self, now: Time, command: Command) {
+    pub(crate) fn command(&mut self, now: Time, command: Command, out: &mut DriverOut) {
         match command {
             Command::Models(models) => self.models = models.into_vec(),
             Command::Started {
@@ -155,29 +159,29 @@ impl Gateway {
                     answer.state = State::Streaming;
                 }
             }
-            Command::Delta { request, text } => {
-                if let Some(answer) = self.answers.get_mut(&request) {
-                    let pause = answer.last.map_or(0, |last| now - last);
-                    answer.pause_us_max = answer.pause_us_max.max(pause);
-                    answer.last = Some(now);
-                    answer.deltas += 1;
-                    answer.text.push_str(&String::from_utf8_lossy(&text.0));
-                }
-            }
+            Command::Delta {
+                request,
+                offset,
+                text,
+            } => self.delta(now, request, (offset, text), out),
             Command::Finished {
                 request,
                 reason,
                 usage,
+                total,
                 seam,
             } => {
-                self.end(
-                    request,
-                    State::Finished {
-                        reason,
-                        usage,
-                        seam,
-                    },
-                );
+                let state = State::Finished {
+                    reason,
+                    usage,
+                    seam,
+                };
+                let taken = self.answers.get(&request).map(|answer| answer.taken);
+                if taken.is_some_and(|taken| taken != total) {
+                    self.break_off(request, out);
+                } else {
+                    self.end(request, state);
+                }
             }
             Command::Failed { request, why } => self.end(request, State::Failed(why)),
             Command::Snapshot { .. } => {}
@@ -196,12 +200,50 @@ impl Gateway {
         }
     }
 
+    fn delta(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        (offset, text): (u64, Text),
+        out: &mut DriverOut,
+    ) {
+        let answer = self.answers.get_mut(&request);
+        let Some(answer) = answer.filter(|answer| !answer.broken_off) else {
+            return;
+        };
+        match Place::of(answer.taken, offset, text.len()) {
+            Place::Next => {
+                let pause = answer.last.map_or(0, |last| now - last);
+                answer.pause_us_max = answer.pause_us_max.max(pause);
+                answer.last = Some(now);
+                answer.deltas += 1;
+                answer.taken += u64::try_from(text.len()).unwrap_or(0);
+                answer.text.push_str(&String::from_utf8_lossy(&text.0));
+            }
+            Place::Repeat => {}
+            Place::Gap => self.break_off(request, out),
+        }
+    }
+
+    /// Text is missing: one clear error, and nothing after it.
+    fn break_off(&mut self, request: RequestId, out: &mut DriverOut) {
+        self.end(request, State::Failed(Failure::Internal));
+        if let Some(answer) = self.answers.get_mut(&request) {
+            answer.broken_off = true;
+            out.tell(Address::Gateway, Letter::Proxy(request, Input::ClientGone));
+        }
+    }
+
     fn end(&mut self, request: RequestId, state: State) {
         if let Some(answer) = self.answers.get_mut(&request)
             && answer.state != State::Gone
+            && !answer.broken_off
         {
             answer.ends += 1;
             answer.state = state;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,16 @@
 //! A session's inbound control frames wait until the session has sent its first one on that link:
 //! until then nobody is there to read them.
 
+mod ends;
 mod jobs;
+#[cfg(test)]
+mod tests;
 
 use super::DriverOut;
 use crate::event::{NodeIndex, Occurrence};
 use crate::network::{Body, DIAL_TIMEOUT, IDLE_TIMEOUT, Packet};
 use jobs::Stream;
-use kernel::Signal;
+use kernel::{ReturnReason, Signal};
 use messages::peer_session::{Input as Session, LinkLoss};
 use messages::ports::transport::{Command, DialError};
 use messages::roster::Input as Roster;
@@ -21,8 +24,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 /// Control frames that may wait for a session to begin: a handshake and its first adverts.
 const WAITING_MAX: usize = 16;
-/// Ended links that are remembered: as many as there are sessions to ask about them.
-const GONE_MAX: usize = 1_024;
 /// The port that every simulated node listens on.
 const PORT: u16 = 7337;
 
@@ -145,10 +146,19 @@ impl Transport {
     }
 
     pub(crate) fn signal(&mut self, signal: Signal, out: &mut DriverOut) {
-        if let Signal::Returned { letter, .. } = signal
-            && let Letter::Session(_, _, Session::Inbound { stream, .. }) = *letter
-        {
+        let Signal::Returned { letter, why } = signal else {
+            return;
+        };
+        let Letter::Session(network, _, input) = *letter else {
+            return;
+        };
+        let has_no_room = matches!(why, ReturnReason::Busy | ReturnReason::ParkFull);
+        if let Session::Inbound { stream, .. } = input {
             self.end_stream(stream, out);
+        } else if let Session::Frame { link, .. } = input
+            && has_no_room
+        {
+            self.overrun(link, network, out);
         }
     }
 
@@ -411,52 +421,6 @@ impl Transport {
             },
         };
         out.tell(Address::Transport, Letter::Session(network, peer, input));
-    }
-
-    /// The session is over here: its streams end, and the link with its last session.
-    fn close(&mut self, link: LinkId, network: NetworkId, out: &mut DriverOut) {
-        let Some(entry) = self.links.get_mut(&link) else {
-            return;
-        };
-        entry.carried.remove(&network);
-        if entry.carried.is_empty() {
-            self.drop_link(link, out);
-        }
-    }
-
-    /// Closes a connection and says so to nobody here.
-    fn drop_link(&mut self, link: LinkId, out: &mut DriverOut) {
-        let Some(entry) = self.links.get(&link) else {
-            return;
-        };
-        let (connection, to) = (entry.connection, entry.peer_index);
-        out.packets.push(Packet {
-            from: self.index,
-            to,
-            connection,
-            body: Body::Close,
-        });
-        self.lose(link, LinkLoss::ClosedHere, out);
-    }
-
-    /// A connection is gone: its sessions and streams learn it.
-    fn lose(&mut self, link: LinkId, why: LinkLoss, out: &mut DriverOut) {
-        let Some(entry) = self.links.remove(&link) else {
-            return;
-        };
-        self.gone.insert(link, entry.peer);
-        if self.gone.len() > GONE_MAX {
-            self.gone.pop_first();
-        }
-        self.end_streams_of(entry.connection, out);
-        for network in entry.carried.into_keys() {
-            let input = Session::LinkDown { link, why };
-            out.tell(
-                Address::Transport,
-                Letter::Session(network, entry.peer, input),
-            );
-        }
-        out.forgotten.push(entry.connection);
     }
 
     fn link_of(&self, connection: u64) -> Option<LinkId> {

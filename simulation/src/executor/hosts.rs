@@ -5,12 +5,17 @@
 
 use super::{Executor, Outcome};
 use host::{Body, Envelope, Gauge, HostArgs, Nursery, Post, Supervise, Supervisor};
-use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Source, Turn, View, limits_of};
-use messages::{Address, Branch};
+use kernel::{
+    Child, Ctx, Deadline, Depth, Effect, Exit, Incarnation, Now, Source, Turn, View, limits_of,
+};
+use messages::{Address, Branch, Class};
 use ractor::{Actor, ActorRef};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Builder, Runtime};
+
+/// What one envelope counts here: the world has bounded its mailbox by bytes already.
+const ONE: Depth = Depth::of(&Class::Control);
 
 /// The hosts of one node.
 pub(crate) struct Hosts {
@@ -109,11 +114,11 @@ impl Executor for Hosts {
         self.stage.scene().now = now;
         let envelope = match turn {
             Turn::Letter(letter) => {
-                gauge.enter(0);
-                Envelope::Letter(letter, 0)
+                gauge.enter(ONE);
+                Envelope::Letter(letter, ONE)
             }
             Turn::Signal(signal) => {
-                gauge.enter(0);
+                gauge.enter(ONE);
                 Envelope::Signal(signal)
             }
             Turn::Deadline => Envelope::Wake,

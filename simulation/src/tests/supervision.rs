@@ -62,11 +62,13 @@ killed! {
 #[test]
 fn an_actor_that_keeps_dying_is_parked_and_tried_again() {
     let mut mesh = met(Mesh::seed(7).nodes(2).engines(&[0]));
-    for _ in 0..5 {
-        mesh.run_until(secs(5), |mesh| mesh.addresses(0).contains(&Address::Router));
-        mesh.run_until(secs(5), |_| false);
-        mesh.kill_actor(0, Address::Router);
+    let began = mesh.time();
+    for _ in 0..14 {
+        let killed = mesh.run_until(secs(3), |mesh| mesh.phase(0, Address::Router).is_some());
+        assert!(killed && mesh.kill_actor(0, Address::Router));
     }
+    let tried = mesh.time() - began;
+    assert!(tried >= secs(10).0, "given up after {tried} us");
     assert!(!mesh.kill_actor(0, Address::Router), "its budget is spent");
     mesh.run_for(secs(61));
     assert!(mesh.kill_actor(0, Address::Router), "it was tried again");

@@ -79,7 +79,10 @@ fn a_sink_that_goes_down_cancels_its_job() {
     );
     let down = bench.down(proxy(1).address(), Exit::Killed);
     check(down, &["end a1.1", "begin b1.1"]);
-    check(bench.down(stream(2).address(), Exit::Normal), &["end b1.1"]);
+    check(
+        bench.down(stream(2).address(), Exit::Normal),
+        &["end b1.1", "step"],
+    );
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn a_cancel_of_an_earlier_try_or_an_unknown_sink_is_inert() {
 fn a_cancel_of_a_later_try_than_the_one_that_arrived_cancels_it() {
     let mut bench = Bench::ready(1, 4, 4);
     bench.job(id('a', 1, 1), stream(1));
-    check(cancel(&mut bench, 1, 2), &["end a1.1"]);
+    check(cancel(&mut bench, 1, 2), &["end a1.1", "step"]);
 }
 
 #[test]

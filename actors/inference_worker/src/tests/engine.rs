@@ -135,6 +135,64 @@ fn new_jobs_do_not_hide_that_the_engine_is_silent() {
     assert!(lines.contains(&"failed s1".to_owned()), "{lines:?}");
 }
 
+/// Takes the beacons out.
+fn silent(lines: Vec<String>) -> Vec<String> {
+    let kept = lines.into_iter().filter(|line| !line.starts_with("beacon"));
+    kept.collect()
+}
+
+#[test]
+fn a_wedged_engine_shows_though_every_job_is_cancelled_in_time() {
+    let mut bench = Bench::ready(2, 4, 9);
+    for n in 1..=3 {
+        bench.job(id('a', n, 1), stream(n));
+        check(silent(bench.wait(9_999)), &[]);
+        bench.tell(Input::Cancel {
+            sink: stream(n),
+            attempt: 1,
+        });
+    }
+    // Nobody waits any more: the clock is the first prompt's, which was never answered.
+    check(silent(bench.wait(2)), &[]);
+    check(bench.wait(1), &["attach"]);
+    check(bench.job(id('b', 1, 1), stream(9)), &["failed s9"]);
+}
+
+#[test]
+fn a_prompt_that_was_given_up_is_asked_after_once_and_forgotten_with_the_answer() {
+    let mut bench = Bench::ready(1, 4, 9);
+    bench.job(id('a', 1, 1), stream(1));
+    let cancel = |sink| Input::Cancel { sink, attempt: 1 };
+    check(bench.tell(cancel(stream(1))), &["end a1.1", "step"]);
+    check(bench.engine(Event::Stepped(Vec::new())), &[]);
+    check(bench.wait(600_000), &[]);
+    // A job that is begun behind it is the sign that is waited for.
+    bench.job(id('a', 2, 1), stream(2));
+    bench.job(id('b', 1, 1), stream(3));
+    check(bench.tell(cancel(stream(2))), &["end a2.1", "begin b1.1"]);
+    check(bench.began(id('b', 1, 1)), &["accepted s3", "step b1.1"]);
+    check(bench.tell(cancel(stream(3))), &["end b1.1"]);
+    check(bench.drew(&[id('b', 1, 1)]), &[]);
+    check(bench.wait(600_000), &[]);
+}
+
+#[test]
+fn a_prompt_that_was_refused_or_never_arrived_is_not_asked_after() {
+    let mut bench = Bench::ready(1, 4, 9);
+    let a = id('a', 1, 1);
+    bench.job(a, stream(1));
+    let rejected = Event::Rejected {
+        job: a,
+        why: unsupported(),
+    };
+    check(bench.engine(rejected), &["unsupported s1", "end a1.1"]);
+    bench.job(a, stream(1));
+    let begin = Letter::Engine(DEVICE, Command::Begin(Box::new(job(a))));
+    let lines = bench.returned(begin, ReturnReason::Busy);
+    check(lines, &["failed s1", "end a1.1"]);
+    check(bench.wait(600_000), &[]);
+}
+
 #[test]
 fn an_idle_engine_may_be_silent_for_ever() {
     let mut bench = Bench::ready(1, 4, 4);

@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::queue::Queue;
+use std::collections::BTreeMap;
 
 #[test]
 fn a_job_beyond_slots_and_queue_is_busy_at_once() {
     let mut bench = Bench::ready(1, 2, 9);
-    for n in 1..=3 {
-        bench.job(id('a', n, 1), stream(n));
-    }
-    check(bench.job(id('b', 4, 1), stream(4)), &["busy s4 3000"]);
+    bench.job(id('a', 1, 1), stream(1));
+    bench.job(id('a', 2, 1), stream(2));
+    check(bench.job(id('b', 3, 1), stream(3)), &[]);
+    check(bench.job(id('c', 4, 1), stream(4)), &["busy s4 3000"]);
 }
 
 #[test]
@@ -32,6 +33,77 @@ fn one_origin_has_its_share_and_no_more() {
         attempt: 1,
     });
     check(bench.job(id('a', 3, 1), stream(3)), &[]);
+}
+
+/// Asks for as many jobs of an origin as there may be; how many were taken.
+fn fill(bench: &mut Bench, origin: char, sinks: &mut u64) -> usize {
+    let mut taken = 0;
+    loop {
+        *sinks += 1;
+        let lines = bench.job(id(origin, *sinks, 1), stream(*sinks));
+        if lines.iter().any(|line| line.starts_with("busy")) {
+            return taken;
+        }
+        taken += 1;
+    }
+}
+
+#[test]
+fn an_origin_alone_has_nearly_all_of_the_queue_and_others_still_find_room() {
+    let mut bench = Bench::ready(1, 64, 1_000);
+    let mut sinks = 0;
+    assert_eq!(fill(&mut bench, 'a', &mut sinks), 1 + 56);
+    // Eight places are kept for origins of which nothing waits: one for each of them.
+    for origin in 'b'..='i' {
+        assert_eq!(fill(&mut bench, origin, &mut sinks), 1, "{origin}");
+    }
+    assert_eq!(fill(&mut bench, 'j', &mut sinks), 0, "the queue is full");
+}
+
+#[test]
+fn origins_that_come_and_go_end_up_with_equal_shares() {
+    let mut bench = Bench::ready(1, 64, 1_000);
+    let mut sinks = 0;
+    let mut waiting: BTreeMap<char, usize> = BTreeMap::new();
+    assert_eq!(fill(&mut bench, 'a', &mut sinks), 57);
+    waiting.insert('a', 56);
+    for _ in 0..200 {
+        // Who has a slot leaves it, and each of the three asks for more than it gets.
+        let running = running(&bench);
+        let sink = Sink::Stream(StreamId(running.request.n));
+        let lines = bench.tell(Input::Cancel { sink, attempt: 1 });
+        let next = lines.iter().find_map(|line| line.strip_prefix("begin "));
+        let origin = next.unwrap().chars().next().unwrap();
+        *waiting.get_mut(&origin).unwrap() -= 1;
+        for origin in ['a', 'b', 'c'] {
+            *waiting.entry(origin).or_default() += fill(&mut bench, origin, &mut sinks);
+        }
+    }
+    assert_eq!(
+        waiting,
+        BTreeMap::from([('a', 18), ('b', 18), ('c', 18)]),
+        "a third of what is not kept for others"
+    );
+}
+
+/// The job in the only slot.
+fn running(bench: &Bench) -> JobId {
+    let mut begun = bench.worker.jobs.iter().filter(|(_, job)| job.is_begun());
+    begun.next().unwrap().0
+}
+
+#[test]
+fn two_nodes_have_a_thousand_streams_each_at_a_wide_engine() {
+    let mut bench = Bench::ready(2_048, 64, 2_112);
+    for (origin, first) in [('a', 1), ('b', 1_001)] {
+        for n in first..first + 1_000 {
+            let lines = bench.job(id(origin, n, 1), stream(n));
+            assert!(lines.contains(&format!("begin {origin}{n}.1")), "{n}");
+        }
+    }
+    let mut sinks = 2_000;
+    // The slots that are left, and the queue but for what is kept for others.
+    assert_eq!(fill(&mut bench, 'a', &mut sinks), 48 + 56);
 }
 
 #[test]

@@ -214,10 +214,11 @@ pub(crate) fn line(effect: &Effect) -> Option<String> {
             Command::Attach => "attach".to_owned(),
             Command::Begin(job) => format!("begin {}", name(job.id)),
             Command::Step(ids) => {
-                format!(
-                    "step {}",
-                    ids.iter().map(|id| name(*id)).collect::<Vec<_>>().join(" ")
-                )
+                let names = ids.iter().map(|id| name(*id));
+                std::iter::once("step".to_owned())
+                    .chain(names)
+                    .collect::<Vec<_>>()
+                    .join(" ")
             }
             Command::End(id) => format!("end {}", name(*id)),
         },

@@ -348,8 +348,9 @@ impl Rig {
                 assert!(!self.begun && self.text.is_empty(), "it begins twice");
                 self.begun = true;
             }
-            gateway::Command::Delta { text, .. } => {
+            gateway::Command::Delta { offset, text, .. } => {
                 assert!(self.begun, "text before the response began");
+                assert_eq!(*offset, self.text.len() as u64, "a hole or an overlap");
                 assert!(!text.is_empty(), "an empty delta");
                 // Whole characters only: this is where a broken one would show.
                 self.text.push_str(std::str::from_utf8(&text.0).unwrap());
@@ -357,9 +358,11 @@ impl Rig {
             gateway::Command::Finished {
                 reason,
                 usage,
+                total,
                 seam,
                 ..
             } => {
+                assert_eq!(*total, self.text.len() as u64, "it ends somewhere else");
                 self.ended = Some(Ended::Finished(*reason, *usage, *seam));
             }
             gateway::Command::Failed { why, .. } => {

@@ -155,6 +155,7 @@ fn check_returned_or_due(rig: &mut Rig, input: &str) -> Vec<Effect> {
         "text returned" => {
             let delta = Command::Delta {
                 request: super::REQUEST,
+                offset: 0,
                 text: Text::from("a"),
             };
             rig.signal(returned(Letter::Gateway(delta)))

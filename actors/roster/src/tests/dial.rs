@@ -92,7 +92,15 @@ fn at_most_eight_dials_at_once_and_two_places_are_kept_from_hearsay() {
     let mut bench = Bench::new(seed(ME));
     bench.tell(introduced(OWNER, (10..30).map(|peer| advert(peer, 1))));
     bench.wait(Micros::from_secs(1));
-    // The owner's dial takes one place, hearsay fills up to six in all.
+    // The owner's dial takes one place; one ticket's hearsay takes four.
+    assert_eq!(bench.roster.dials.in_flight().len(), 5);
+    // Another ticket's fills up to six in all.
+    let by_another = |peer: u8| Introduction {
+        credential: join(&ticket(101, None), node(peer)),
+        ..advert(peer, 1)
+    };
+    bench.tell(introduced(OWNER, (30..40).map(by_another)));
+    bench.wait(Micros::from_secs(1));
     assert_eq!(bench.roster.dials.in_flight().len(), 6);
     for peer in 40..50 {
         bench.tell(link_up(peer, 1));

@@ -3,6 +3,7 @@
 mod advert;
 mod dial;
 mod durable;
+mod hearsay;
 mod introductions;
 mod sessions;
 mod table;

@@ -190,6 +190,32 @@ pub enum ControlFrame {
     Leave(bool),
 }
 
+impl ControlFrame {
+    /// About how many bytes it takes in a queue.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        /// A frame in a mailbox, and each entry of a list, without the record's value.
+        const FRAME_BYTES: usize = 512;
+        const ENTRY_BYTES: usize = 1024;
+        let value = |record: &SignedRecord| record.record.value.as_ref().map_or(0, |v| v.len());
+        match self {
+            Self::Introductions(entries) => {
+                let entry = |entry: &Introduction| ENTRY_BYTES + value(&entry.record);
+                FRAME_BYTES + entries.iter().map(entry).sum::<usize>()
+            }
+            Self::Revoke(record) => FRAME_BYTES + value(record),
+            Self::Hello(_)
+            | Self::Proof(_)
+            | Self::Admit(())
+            | Self::Deny(_)
+            | Self::Ping(_)
+            | Self::Pong(_)
+            | Self::Load(_)
+            | Self::Leave(_) => FRAME_BYTES,
+        }
+    }
+}
+
 frames!(ControlFrame, CONTROL_FRAME_BYTES_MAX, {
     1 => Hello(Hello),
     2 => Proof(Credential),

@@ -2,7 +2,7 @@
 //! the stream: no frame can overtake it.
 
 use super::frame::frames;
-use crate::limits::DATA_FRAME_BYTES_MAX;
+use crate::limits::{JOB_FRAME_BYTES_MAX, REPLY_FRAME_BYTES_MAX};
 use crate::{Compute, Digest, EndReason, Job, Refusal, TokenBatch};
 use serde::{Deserialize, Serialize};
 
@@ -107,11 +107,11 @@ impl JobReply {
     }
 }
 
-frames!(JobRequest, DATA_FRAME_BYTES_MAX, {
+frames!(JobRequest, JOB_FRAME_BYTES_MAX, {
     1 => Open(Box<Job>),
 });
 
-frames!(JobReply, DATA_FRAME_BYTES_MAX, {
+frames!(JobReply, REPLY_FRAME_BYTES_MAX, {
     1 => Accepted(Accepted),
     2 => Tokens(TokenBatch),
     3 => Beacon(Beacon),

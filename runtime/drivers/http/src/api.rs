@@ -6,6 +6,7 @@ use crate::completion::{self, Arrival};
 use crate::error::ApiError;
 use crate::front::{Side, model_json};
 use crate::reply::{Reply, json};
+use crate::trace::{TRACERESPONSE, Trace};
 use crate::{guard, management};
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -42,6 +43,11 @@ pub(crate) async fn serve(
         at: gate.port.now(),
     };
     let echo = request_id(request.headers(), arrival.id);
+    let trace = Trace::of(request.headers());
+    if let Some(trace) = trace {
+        tracing::debug!(request = %arrival.id, trace = trace.id, "a request of a trace");
+    }
+    let traced = trace.and_then(|trace| trace.response(arrival.id));
     let mut unread = !request.body().is_end_stream();
     let mut response = match answer(&gate, side, arrival, request, &mut unread).await {
         Ok(response) => response,
@@ -57,6 +63,9 @@ pub(crate) async fn serve(
     let took = gate.port.now().mono.since(arrival.at.mono);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, echo);
+    if let Some(traced) = traced {
+        headers.insert(TRACERESPONSE, traced);
+    }
     headers.insert(PROCESSING_MS, HeaderValue::from(took.as_millis()));
     response
 }
@@ -72,7 +81,9 @@ async fn answer(
     let (parts, body) = request.into_parts();
     guard::host(&gate.front, side, &parts.uri, &parts.headers)?;
     let route = route(side, parts.uri.path());
-    if !matches!(route, Some(Route::Health | Route::Ready)) {
+    // A page's preflight carries no key, and its answer gives nothing away.
+    let open = matches!(route, Some(Route::Health | Route::Ready));
+    if !open && parts.method != Method::OPTIONS {
         guard::key(&gate.front, side, &parts.headers)?;
     }
     let Some(route) = route else {
@@ -136,7 +147,10 @@ fn allow(route: Route<'_>, method: &Method) -> Result<(), ApiError> {
     if allowed {
         return Ok(());
     }
-    let message = format!("this route takes {methods}");
+    let mut message = format!("this route takes {methods}");
+    if method == Method::OPTIONS {
+        message.push_str(": pages of another origin may not call it, so no preflight is answered");
+    }
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let error = ApiError::request(status, "method_not_allowed", &message);
     Err(ApiError {

@@ -3,6 +3,7 @@
 use crate::error::ApiError;
 use crate::front::Front;
 use crate::lane::{Event, Lane, Pushed};
+use bytes::Bytes;
 use host::Port;
 use kernel::{Child, Effect, Restart};
 use messages::observer::Snapshot;
@@ -76,20 +77,49 @@ impl Gate {
         })
     }
 
-    /// A request has more to say.
-    pub(crate) fn more(&self, id: RequestId, event: Event) {
-        let Some(lane) = self.calls().get(&id).map(Arc::clone) else {
+    /// A holder took a request.
+    pub(crate) fn started(&self, id: RequestId, event: Event) {
+        if let Some(lane) = self.lane(id) {
+            lane.push(event);
+        }
+    }
+
+    /// A request has more text.
+    pub(crate) fn text(&self, id: RequestId, offset: u64, text: Bytes) {
+        let Some(lane) = self.lane(id) else {
             return;
         };
-        match lane.push(event) {
+        match lane.text(offset, text) {
             Pushed::Kept => {}
             Pushed::Full => self.port.tell(Letter::Proxy(id, Input::Client(Flow::Full))),
             Pushed::Overflow => {
                 tracing::warn!(request = %id, "a request did not stop for a slow client");
-                self.last(id, Event::Failed(Failure::Internal));
-                self.port.tell(Letter::Proxy(id, Input::ClientGone));
+                self.break_off(id);
+            }
+            Pushed::Gap => {
+                tracing::warn!(request = %id, offset, "text of an answer was lost on the way");
+                self.break_off(id);
             }
         }
+    }
+
+    /// A request has said all: whether its client has all of it shows here.
+    pub(crate) fn finished(&self, id: RequestId, total: u64, event: Event) {
+        if self.lane(id).is_none_or(|lane| lane.taken() == total) {
+            return self.last(id, event);
+        }
+        tracing::warn!(request = %id, total, "the end of an answer was lost on the way");
+        self.break_off(id);
+    }
+
+    /// What the client has cannot become the answer: it is told so, and so is the request.
+    fn break_off(&self, id: RequestId) {
+        self.last(id, Event::Failed(Failure::Internal));
+        self.port.tell(Letter::Proxy(id, Input::ClientGone));
+    }
+
+    fn lane(&self, id: RequestId) -> Option<Arc<Lane>> {
+        self.calls().get(&id).map(Arc::clone)
     }
 
     /// A request has said all, or is gone. Inert where it has said all before.

@@ -57,23 +57,27 @@ impl HttpGateway {
                 model,
             } => {
                 let model = Box::new(model);
-                self.gate.more(request, Event::Started { served_by, model });
+                self.gate
+                    .started(request, Event::Started { served_by, model });
             }
-            Command::Delta { request, text } => self.gate.more(request, Event::Text(text.0)),
+            Command::Delta {
+                request,
+                offset,
+                text,
+            } => self.gate.text(request, offset, text.0),
             Command::Finished {
                 request,
                 reason,
                 usage,
+                total,
                 seam,
             } => {
-                self.gate.last(
-                    request,
-                    Event::Finished {
-                        reason,
-                        usage,
-                        seam,
-                    },
-                );
+                let finished = Event::Finished {
+                    reason,
+                    usage,
+                    seam,
+                };
+                self.gate.finished(request, total, finished);
             }
             Command::Failed { request, why } => self.gate.last(request, Event::Failed(why)),
             Command::Models(adverts) => {

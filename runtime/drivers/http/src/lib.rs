@@ -27,6 +27,7 @@ mod server;
 mod socket;
 mod sse;
 mod status;
+mod trace;
 
 #[cfg(test)]
 mod tests;

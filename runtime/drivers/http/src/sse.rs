@@ -10,7 +10,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::vec::IntoIter;
 use tokio::time::{Instant, Sleep, sleep};
+
+/// Bytes after which a part of the body is handed on: a short token becomes 250 bytes of event, so
+/// what waits for a client that does not read stays as it was said until there is room for it.
+pub(crate) const PART_BYTES: usize = 16 << 10;
 
 /// Turns what a request says into events. Dropped before the end, it tells the request so.
 #[derive(Debug)]
@@ -18,7 +23,7 @@ pub(crate) struct EventStream {
     /// Nothing once the answer is over.
     call: Option<Call>,
     events: Events,
-    waiting: Vec<Event>,
+    waiting: IntoIter<Event>,
     begun: bool,
     keep_alive: Duration,
     tick: Pin<Box<Sleep>>,
@@ -41,7 +46,7 @@ impl EventStream {
         Self {
             call: Some(call),
             events: Events::new(answer, include_usage),
-            waiting,
+            waiting: waiting.into_iter(),
             begun: false,
             keep_alive,
             tick: Box::pin(sleep(keep_alive)),
@@ -54,7 +59,7 @@ impl EventStream {
         self.call.is_none()
     }
 
-    /// The next bytes; nothing at the end. All that waits is one part.
+    /// The next bytes; nothing at the end. What waits is one part, up to its size.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(call) = &self.call else {
             return Poll::Ready(None);
@@ -65,9 +70,11 @@ impl EventStream {
             self.begun = true;
             self.events.role(&mut out);
         }
-        if self.waiting.is_empty() {
+        if self.waiting.len() == 0 {
+            let mut more = Vec::new();
             // Pending or not, the lane knows the waker by now.
-            let _ = call.poll(cx, &mut self.waiting);
+            let _ = call.poll(cx, &mut more);
+            self.waiting = more.into_iter();
         }
         self.write(&mut out);
         if out.is_empty() {
@@ -78,31 +85,8 @@ impl EventStream {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) {
-        for event in self.waiting.drain(..) {
-            match event {
-                // Another holder goes on; the head is sent.
-                Event::Started { .. } => {}
-                Event::Text(text) => self.events.text(&text, out),
-                Event::Finished {
-                    reason,
-                    usage,
-                    seam,
-                } => {
-                    self.events.end(
-                        Ending {
-                            reason,
-                            usage,
-                            seam,
-                        },
-                        out,
-                    );
-                    self.call = None;
-                }
-                Event::Failed(failure) => {
-                    self.events.error(&failure, out);
-                    self.call = None;
-                }
-            }
+        if write_part(&self.events, &mut self.waiting, out) {
+            self.call = None;
         }
     }
 
@@ -130,4 +114,39 @@ impl EventStream {
     fn arm(&mut self, span: Duration) {
         self.tick.as_mut().reset(Instant::now() + span);
     }
+}
+
+/// Writes events until a part is full. Whether the answer is over.
+pub(crate) fn write_part(
+    events: &Events,
+    waiting: &mut IntoIter<Event>,
+    out: &mut Vec<u8>,
+) -> bool {
+    while out.len() < PART_BYTES
+        && let Some(event) = waiting.next()
+    {
+        match event {
+            // Another holder goes on; the head is sent.
+            Event::Started { .. } => {}
+            Event::Text(text) => events.text(&text, out),
+            Event::Finished {
+                reason,
+                usage,
+                seam,
+            } => {
+                let ending = Ending {
+                    reason,
+                    usage,
+                    seam,
+                };
+                events.end(ending, out);
+                return true;
+            }
+            Event::Failed(failure) => {
+                events.error(&failure, out);
+                return true;
+            }
+        }
+    }
+    false
 }

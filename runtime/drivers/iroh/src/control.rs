@@ -167,6 +167,30 @@ impl Shared {
         while finishing.join_next().await.is_some() {}
     }
 
+    /// A frame found no room at its session. What follows it would be a stream with a hole, so the
+    /// session's end of the link is over, and both sides learn why.
+    pub(crate) fn overrun(&self, link: LinkId, network: NetworkId) {
+        let mut links = self.links();
+        let Some((peer, _, _, session)) = links.session(link, network) else {
+            // A frame before this one had the same fate.
+            return;
+        };
+        let end = End {
+            link,
+            network,
+            peer,
+            serial: session.serial,
+        };
+        drop(links);
+        self.counts().overruns.add();
+        tracing::warn!(peer = %peer.short(), "a peer says more than its session can take");
+        self.lose(
+            end,
+            LinkLoss::Overrun,
+            "more control frames than there is room for",
+        );
+    }
+
     /// Stops carrying a network, and ends its sessions.
     pub(crate) fn detach(self: &Arc<Self>, network: NetworkId) {
         let mut links = self.links();

@@ -65,7 +65,7 @@ impl Shared {
                 Err(DialError::WrongPeer)
             }
             _ => self
-                .add_link(&mut links, conn, true)
+                .add_link(&mut links, conn, None)
                 .ok_or(DialError::Refused),
         });
         for network in networks {

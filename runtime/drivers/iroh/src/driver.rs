@@ -69,10 +69,18 @@ impl IrohTransport {
 
     fn returned(&self, letter: Letter, why: ReturnReason) {
         match why {
-            ReturnReason::NoActor | ReturnReason::StartFailed => {}
-            // A session or roster that is that far behind is served by its own deadlines.
-            ReturnReason::Busy | ReturnReason::ParkFull => return,
+            ReturnReason::NoActor | ReturnReason::StartFailed => self.unheard(letter),
+            ReturnReason::Busy | ReturnReason::ParkFull => {
+                if let Letter::Session(network, _, peer_session::Input::Frame { link, .. }) = letter
+                {
+                    self.shared.overrun(link, network);
+                }
+                // A session or roster that is that far behind is served by its own deadlines.
+            }
         }
+    }
+
+    fn unheard(&self, letter: Letter) {
         match letter {
             // Nobody is there for the link: it is not kept up for nobody.
             Letter::Roster(network, roster::Input::LinkUp { link, .. })

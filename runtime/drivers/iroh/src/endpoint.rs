@@ -1,22 +1,31 @@
 //! The endpoint: where it listens, and whom it lets in.
 
-use crate::links::{LINKS_MAX, NETWORKS_MAX, STRANGER_STREAMS, STRANGERS_MAX};
+use crate::links::{
+    LINKS_MAX, STRANGER_STREAMS, STRANGERS_MAX, STRANGERS_PER_SOURCE_MAX, UNPROVED_MAX,
+    UNPROVED_PER_SOURCE_MAX,
+};
 use crate::shared::{Shared, code};
 use iroh::endpoint::{
-    BindOpts, Builder, IdleTimeout, Incoming, PortmapperConfig, QuicTransportConfig, VarInt,
-    presets,
+    BindOpts, Builder, IdleTimeout, Incoming, IncomingAddr, PortmapperConfig, QuicTransportConfig,
+    VarInt, presets,
 };
 use iroh::{Endpoint, NetReportConfig, RelayMode, SecretKey};
+use messages::limits::NETWORKS_MAX;
 use messages::wire::latest::ALPN;
 use messages::{List, NetworkId, roster};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// Unread bytes of one stream: at 100 ms round trip a stream still carries 2.5 MB a second, which
-/// is many times what tokens need.
-pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
+/// Unread bytes of one stream: at 100 ms round trip a stream still carries 640 KB a second, which
+/// is ten times what the fastest tokens need, and a prompt of 64 KB arrives in one round trip.
+///
+/// A connection's window is this times the streams that the peer may hold open, so that streams
+/// which nobody reads (their clients are slow) never take a session's frames the room: each of
+/// them stops at its own window. The product is what one hostile member can make this node hold of
+/// a link, 65 MiB, and the reason why this is no larger.
+pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
 
 impl Shared {
     /// Binds the endpoint and begins to take connections.
@@ -93,6 +102,7 @@ impl Shared {
     pub(crate) fn attach(&self, network: NetworkId) {
         let mut links = self.links();
         if links.attached.len() >= NETWORKS_MAX && !links.attached.contains(&network) {
+            // The node refuses to join one network more: this is for a database of another making.
             tracing::error!(network = %network.short(), "too many networks: not carried");
             return;
         }
@@ -130,32 +140,50 @@ impl Shared {
     fn take_connection(self: &Arc<Self>, incoming: Incoming) {
         let mut links = self.links();
         let strangers = links.strangers();
-        if strangers >= STRANGERS_MAX || links.links.len() + links.handshakes >= LINKS_MAX {
-            self.counts().no_room.add();
-            return incoming.refuse();
-        }
-        if strangers >= UNPROVED_MAX && !incoming.remote_addr_validated() {
+        let source = match incoming.remote_addr() {
+            IncomingAddr::Ip(addr) => source_of(addr.ip()),
+            // There is no other way to this endpoint.
+            IncomingAddr::Relay { .. } | IncomingAddr::Custom(_) | _ => return incoming.refuse(),
+        };
+        let alike = links.strangers_from(source);
+        let crowded = strangers >= STRANGERS_MAX || alike >= STRANGERS_PER_SOURCE_MAX;
+        let doubted = strangers >= UNPROVED_MAX || alike >= UNPROVED_PER_SOURCE_MAX;
+        if !crowded && doubted && !incoming.remote_addr_validated() {
             // The sender has to show that it receives at its address before it costs more.
             drop(incoming.retry());
             return;
         }
-        links.handshakes += 1;
+        if crowded || links.links.len() + links.handshakes.len() >= LINKS_MAX {
+            self.counts().no_room.add();
+            return incoming.refuse();
+        }
+        links.handshakes.push(source);
         drop(links);
-        self.spawn(Arc::clone(self).shake_hands(incoming));
+        self.spawn(Arc::clone(self).shake_hands(incoming, source));
     }
 
-    async fn shake_hands(self: Arc<Self>, incoming: Incoming) {
+    async fn shake_hands(self: Arc<Self>, incoming: Incoming, source: IpAddr) {
         let accepted = async { incoming.accept().ok()?.await.ok() };
         let conn = timeout(HANDSHAKE_WAIT, accepted).await.ok().flatten();
         let mut links = self.links();
-        links.handshakes -= 1;
+        if let Some(at) = links.handshakes.iter().position(|from| *from == source) {
+            links.handshakes.swap_remove(at);
+        }
         match conn {
             Some(conn) if conn.remote_id().as_bytes() == &self.me.0 => {
                 conn.close(code::OVER, b"this node does not speak with itself");
             }
-            Some(conn) => drop(self.add_link(&mut links, conn, false)),
+            Some(conn) => drop(self.add_link(&mut links, conn, Some(source))),
             None => self.counts().handshakes.add(),
         }
+    }
+}
+
+/// Who counts as one stranger's address: whoever has an IPv6 address has the rest of its /64.
+pub(crate) fn source_of(addr: IpAddr) -> IpAddr {
+    match addr.to_canonical() {
+        IpAddr::V4(addr) => IpAddr::V4(addr),
+        IpAddr::V6(addr) => IpAddr::V6(Ipv6Addr::from_bits(addr.to_bits() >> 64 << 64)),
     }
 }
 
@@ -175,5 +203,3 @@ const BIND_TRIES: u32 = 30;
 const BIND_PAUSE: Duration = Duration::from_millis(100);
 /// Two and a half of the longest round trips that a session could be held over.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
-/// Strangers from which on a sender must prove its address first.
-const UNPROVED_MAX: usize = 16;

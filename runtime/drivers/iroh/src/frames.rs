@@ -4,6 +4,8 @@ use bytes::BytesMut;
 use iroh::endpoint::{ReadError, RecvStream};
 use messages::wire::latest::{Frame, FrameError, HEADER_BYTES, Header};
 use std::marker::PhantomData;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why no further frame comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub(crate) struct FrameReader<F> {
     recv: RecvStream,
     /// What arrived and was not read: less than a largest frame and one chunk.
     buffer: BytesMut,
+    /// What frames over one chunk share with others, in KiB; nothing where all are small.
+    large: Option<Arc<Semaphore>>,
+    /// The share of the frame that is being read.
+    share: Option<OwnedSemaphorePermit>,
     family: PhantomData<F>,
 }
 
@@ -29,7 +35,17 @@ impl<F: Frame> FrameReader<F> {
         Self {
             recv,
             buffer: BytesMut::new(),
+            large: None,
+            share: None,
             family: PhantomData,
+        }
+    }
+
+    /// Of a stream that is one of many: frames over one chunk wait for their share.
+    pub(crate) fn sharing(recv: RecvStream, large: Arc<Semaphore>) -> Self {
+        Self {
+            large: Some(large),
+            ..Self::new(recv)
         }
     }
 
@@ -42,6 +58,7 @@ impl<F: Frame> FrameReader<F> {
             {
                 return Ok(frame);
             }
+            self.take_share().await;
             match self.recv.read_chunk(CHUNK_BYTES).await {
                 Ok(Some(bytes)) => self.buffer.extend_from_slice(&bytes),
                 Ok(None) if self.buffer.is_empty() => return Err(Ended::Finished),
@@ -66,6 +83,22 @@ impl<F: Frame> FrameReader<F> {
         &mut self.recv
     }
 
+    /// Waits until the frame whose head is here may be held, if it is large.
+    async fn take_share(&mut self) {
+        let (None, Some(large)) = (&self.share, &self.large) else {
+            return;
+        };
+        let Some([a, b, c, d, ..]) = self.buffer.first_chunk::<HEADER_BYTES>() else {
+            return;
+        };
+        let len = u32::from_le_bytes([*a, *b, *c, *d]);
+        if len as usize > CHUNK_BYTES {
+            // It is never closed.
+            let share = Arc::clone(large).acquire_many_owned(len.div_ceil(1024));
+            self.share = share.await.ok();
+        }
+    }
+
     fn parse(&mut self) -> Result<Option<F>, FrameError> {
         loop {
             let Some(head) = self.buffer.first_chunk::<HEADER_BYTES>() else {
@@ -76,6 +109,7 @@ impl<F: Frame> FrameReader<F> {
             if self.buffer.len() < end {
                 return Ok(None);
             }
+            self.share = None;
             let bytes = self.buffer.split_to(end);
             if let Some(frame) = F::decode_body(header.kind, &bytes[HEADER_BYTES..])? {
                 return Ok(Some(frame));
@@ -84,5 +118,6 @@ impl<F: Frame> FrameReader<F> {
     }
 }
 
-/// One read: some 40 datagrams, so that a fast stream is not read packet by packet.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// One read: more than a datagram. Twice this is what a stream may hold of a frame without a share
+/// in what large ones share: 32 MiB where a peer holds all its streams open.
+const CHUNK_BYTES: usize = 16 * 1024;

@@ -7,7 +7,7 @@ use crate::outgoing::{Unwritten, write_out};
 use crate::shared::{Shared, code};
 use bytes::Bytes;
 use host::{Leaf, LeafPort};
-use iroh::endpoint::{RecvStream, SendStream};
+use iroh::endpoint::SendStream;
 use kernel::{Mail, ReturnReason, Signal};
 use messages::ports::stream;
 use messages::request_proxy::{self, Flow};
@@ -74,6 +74,7 @@ impl Shared {
         let attempt = job.id.attempt;
         let frame = JobRequest::Open(job).encode().ok()?;
         let mut links = self.links();
+        let large = Arc::clone(&links.links.get(&link)?.large);
         let (found, conn, exported, session) = links.session(link, network)?;
         if found != peer {
             return None;
@@ -100,7 +101,7 @@ impl Shared {
             attempt,
             bytes,
             send,
-            recv,
+            reader: FrameReader::sharing(recv, large),
             alive,
             inbox,
             leaf,
@@ -116,7 +117,7 @@ struct Ask {
     /// The preface and the request.
     bytes: Vec<Bytes>,
     send: SendStream,
-    recv: RecvStream,
+    reader: FrameReader<JobReply>,
     alive: watch::Receiver<()>,
     inbox: Arc<AskInbox>,
     leaf: LeafPort,
@@ -129,13 +130,12 @@ impl Ask {
             attempt,
             bytes,
             mut send,
-            recv,
+            mut reader,
             mut alive,
             inbox,
             leaf,
             ..
         } = self;
-        let mut reader = FrameReader::new(recv);
         let mut cancelled = inbox.cancelled.subscribe();
         let deliver = Deliver {
             request,

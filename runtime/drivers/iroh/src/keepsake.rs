@@ -35,6 +35,8 @@ pub struct Counts {
     pub jobs: Count,
     /// Control streams that carried something else than frames.
     pub bad_frames: Count,
+    /// Sessions' ends of links that ended because frames found no room.
+    pub overruns: Count,
     /// Streams reset because their writer made no progress.
     pub stalls: Count,
 }

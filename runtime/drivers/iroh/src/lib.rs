@@ -22,7 +22,8 @@
 //! # Strangers
 //! A link is a stranger's until a session sends `Admit` on it. A stranger gets
 //! `EARLY_STREAMS_MAX` streams in all, small receive windows and `ADMISSION_WAIT`; strangers
-//! together get `STRANGERS_MAX` links. Job streams of strangers are reset unread.
+//! together get `STRANGERS_MAX` links, those of one address `STRANGERS_PER_SOURCE_MAX`. Job streams
+//! of strangers are reset unread.
 //!
 //! # After restart
 //! Links and streams of an earlier life are closed. A `Send` that names one is answered by

@@ -8,9 +8,10 @@ use messages::ports::transport::PathInfo;
 use messages::wire::latest::network_tag;
 use messages::{LinkId, Mono, NetworkId, NodeId, StreamId, roster};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 /// Links at once: a few hundred KiB each at rest.
@@ -18,14 +19,23 @@ pub(crate) const LINKS_MAX: usize = 1024;
 /// Links at once on which nobody is admitted yet, handshakes included: two networks' worth of
 /// sessions in their handshake.
 pub(crate) const STRANGERS_MAX: usize = 2 * messages::limits::HANDSHAKES_MAX;
-/// Networks that one node carries: each costs a digest per incoming stream.
-pub(crate) const NETWORKS_MAX: usize = 64;
+/// Of those, the ones from one address or IPv6 /64: one machine cannot keep all others out. The
+/// nodes behind one home's address, all started at once; whoever finds no room dials again.
+pub(crate) const STRANGERS_PER_SOURCE_MAX: usize = 16;
+/// Strangers from which on a sender must prove its address first.
+pub(crate) const UNPROVED_MAX: usize = 16;
+/// Strangers from one source from which on it must: nobody can fill another one's places by
+/// sending in its name.
+pub(crate) const UNPROVED_PER_SOURCE_MAX: usize = 4;
 /// Streams that a stranger may open in all: a control stream for each of a few shared networks.
 pub(crate) const EARLY_STREAMS_MAX: u32 = 8;
 /// Streams that a stranger may hold open at once.
 pub(crate) const STRANGER_STREAMS: u32 = 4;
 /// Streams of sessions, above those of jobs: two per session where both sides opened one.
 const SESSION_STREAMS: u32 = 16;
+/// Large frames of job streams that a link's readers hold incomplete, in KiB: ten of the largest
+/// jobs. Whoever begins more of them and sends no end waits for nobody but itself.
+const LARGE_KIB_MAX: usize = 16 * 1024;
 /// What arrived is read within this time of a connection's end.
 pub(crate) const DRAIN_WAIT: Duration = Duration::from_millis(500);
 
@@ -41,20 +51,23 @@ pub(crate) struct Links {
     admitted: BTreeSet<(NetworkId, NodeId)>,
     /// Dials under way, and for which networks.
     pub(crate) dials: BTreeMap<NodeId, Vec<NetworkId>>,
-    /// Incoming connections in the handshake.
-    pub(crate) handshakes: usize,
+    /// Where incoming connections in the handshake come from.
+    pub(crate) handshakes: Vec<IpAddr>,
 }
 
 /// One connection.
 pub(crate) struct Link {
     pub(crate) peer: NodeId,
     pub(crate) conn: Connection,
-    pub(crate) dialled: bool,
+    /// Where the peer dialled from; nothing where this side dialled.
+    pub(crate) source: Option<IpAddr>,
     /// Keying material for network tags.
     pub(crate) exported: [u8; 32],
     pub(crate) since: Mono,
     pub(crate) sessions: BTreeMap<NetworkId, Session>,
     pub(crate) early_streams: u32,
+    /// What job streams may hold of large frames that are incomplete, in KiB.
+    pub(crate) large: Arc<Semaphore>,
     /// Whether an admitted peer's larger limits were set.
     trusted: bool,
 }
@@ -93,7 +106,7 @@ impl Links {
             links: BTreeMap::new(),
             admitted: BTreeSet::new(),
             dials: BTreeMap::new(),
-            handshakes: 0,
+            handshakes: Vec::new(),
         }
     }
 
@@ -151,12 +164,16 @@ impl Links {
 
     /// Links on which nobody is admitted, and handshakes.
     pub(crate) fn strangers(&self) -> usize {
-        self.handshakes
-            + self
-                .links
-                .keys()
-                .filter(|link| !self.is_admitted(**link))
-                .count()
+        let unknown = self.links.keys().filter(|link| !self.is_admitted(**link));
+        self.handshakes.len() + unknown.count()
+    }
+
+    /// Those of them that came from there.
+    pub(crate) fn strangers_from(&self, source: IpAddr) -> usize {
+        let from =
+            |(id, link): &(&LinkId, &Link)| link.source == Some(source) && !self.is_admitted(**id);
+        let shaking = self.handshakes.iter().filter(|from| **from == source);
+        shaking.count() + self.links.iter().filter(from).count()
     }
 
     /// Whether a session of the link admitted the peer.
@@ -214,7 +231,7 @@ impl Shared {
         self: &Arc<Self>,
         links: &mut Links,
         conn: Connection,
-        dialled: bool,
+        source: Option<IpAddr>,
     ) -> Option<LinkId> {
         let mut exported = [0; 32];
         conn.export_keying_material(&mut exported, crate::EXPORTER_LABEL, &[])
@@ -225,11 +242,12 @@ impl Shared {
         let link = Link {
             peer,
             conn: conn.clone(),
-            dialled,
+            source,
             exported,
             since: self.port.now().mono,
             sessions: BTreeMap::new(),
             early_streams: 0,
+            large: Arc::new(Semaphore::new(LARGE_KIB_MAX)),
             trusted: false,
         };
         links.links.insert(id, link);
@@ -249,7 +267,7 @@ impl Shared {
         if links.admitted.contains(&(network, link.peer)) {
             link.trust(self.config.max_jobs);
         }
-        let (peer, dialled) = (link.peer, link.dialled);
+        let (peer, dialled) = (link.peer, link.source.is_none());
         self.tell_roster(
             network,
             roster::Input::LinkUp {
@@ -341,7 +359,7 @@ impl Link {
             let streams = max_jobs.saturating_add(SESSION_STREAMS);
             self.conn
                 .set_max_concurrent_bi_streams(VarInt::from_u32(streams));
-            // Every stream may be full and unread without stopping a session's frames.
+            // Every stream may be full and unread without stopping a session's frames: see there.
             let window = streams.saturating_mul(crate::endpoint::STREAM_WINDOW);
             self.conn.set_receive_window(VarInt::from_u32(window));
         }

@@ -5,6 +5,7 @@
     reason = "a test names the one thing it waits for"
 )]
 
+mod bounds;
 mod hostile;
 mod jobs;
 mod links;

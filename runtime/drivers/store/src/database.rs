@@ -4,6 +4,7 @@ use crate::home::{Home, HomeError};
 use crate::inspect::inspect;
 use crate::tables::{self, CACHE_BYTES, Fault};
 use bytes::Bytes;
+use messages::limits::NETWORKS_MAX;
 use messages::ports::store::{Item, Key};
 use messages::roster::Contact;
 use messages::{Credential, Label, NetworkId, NodeId};
@@ -12,6 +13,9 @@ use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Networks to join: the node's own is carried besides.
+const MEMBERSHIPS_MAX: usize = NETWORKS_MAX - 1;
 
 /// A network that this node has joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +94,13 @@ impl Database {
     /// Remembers a network; a newer credential replaces an older one.
     ///
     /// # Errors
-    /// The write failed: nothing is remembered.
+    /// The node is in as many networks as it can carry, or the write failed: nothing is remembered.
     pub fn join(&self, membership: &Membership) -> Result<(), HomeError> {
+        let joined = self.memberships()?;
+        let is_known = |other: &Membership| other.network() == membership.network();
+        if joined.len() >= MEMBERSHIPS_MAX && !joined.iter().any(is_known) {
+            return Err(HomeError::TooManyNetworks);
+        }
         self.with(|inner| tables::join(inner, membership))
     }
 

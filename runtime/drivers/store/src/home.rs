@@ -25,6 +25,13 @@ pub enum HomeError {
         /// What was to be written.
         path: PathBuf,
     },
+    /// No further network can be carried.
+    #[error(
+        "this node is in {} networks, its own included, and carries no more: join this one with \
+         another node, which has a --home of its own",
+        messages::limits::NETWORKS_MAX
+    )]
+    TooManyNetworks,
     /// Another node runs here.
     #[error(
         "another node (process {pid}) runs on {path}: stop it with `mesh-node stop --home \

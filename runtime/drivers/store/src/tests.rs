@@ -156,6 +156,31 @@ fn memberships_are_kept_and_replaced() {
 }
 
 #[test]
+fn one_network_more_than_a_node_carries_is_refused_with_a_sentence() {
+    let home = Home::open(&folder("networks")).unwrap();
+    let database = Database::open(&home).unwrap();
+    let join = |n: usize| {
+        database.join(&Membership {
+            owner: NodeId([7; 32]),
+            label: Label::truncated(&n.to_string()),
+            credential: Credential::Owner {
+                label: Label::default(),
+            },
+            contacts: Vec::new(),
+        })
+    };
+    // The node's own is one of them.
+    for n in 1..messages::limits::NETWORKS_MAX {
+        join(n).unwrap();
+    }
+    let refused = join(0).unwrap_err().to_string();
+    assert!(refused.contains("64 networks"), "{refused}");
+    assert_eq!(database.memberships().unwrap().len(), 63);
+    // A newer ticket of a known one is no further network.
+    join(1).unwrap();
+}
+
+#[test]
 fn a_foreign_truncated_or_newer_database_is_refused_unwritten() {
     let home = Home::open(&folder("refused")).unwrap();
     let path = home.path().join("state.redb");

@@ -1,25 +1,22 @@
 use super::*;
+use messages::limits::JOB_FRAME_BYTES_MAX;
 use messages::{Coalesce, DeviceId, NetworkId, NodeId, RequestId, StreamId};
 
 const LIMITS: Limits = Limits {
     letters: 10,
     reserve: 5,
     data_bytes: 100,
+    frame_bytes: 50,
 };
 
 #[track_caller]
 fn check(class: &Class, (letters, data_bytes): (usize, usize), expected: Result<(), Shed>) {
-    assert_eq!(
-        admit(
-            class,
-            Depth {
-                letters,
-                data_bytes
-            },
-            LIMITS
-        ),
-        expected
-    );
+    let depth = Depth {
+        letters,
+        data_bytes,
+        frame_bytes: 0,
+    };
+    assert_eq!(admit(class, depth, LIMITS), expected);
 }
 
 #[test]
@@ -51,6 +48,47 @@ fn control_and_news_have_the_reserve_and_weigh_nothing() {
 }
 
 #[test]
+fn frames_are_bounded_by_bytes_of_their_own_and_leave_the_reserve_alone() {
+    let check = |bytes, letters, frame_bytes, expected| {
+        let depth = Depth {
+            letters,
+            data_bytes: 1_000,
+            frame_bytes,
+        };
+        assert_eq!(admit(&Class::Frame(bytes), depth, LIMITS), expected);
+    };
+    check(20, 9, 30, Ok(()));
+    check(21, 9, 30, Err(Shed::Data));
+    check(51, 9, 0, Ok(()));
+    check(1, 10, 0, Err(Shed::Data));
+    let depth = Depth {
+        letters: 9,
+        data_bytes: 0,
+        frame_bytes: 1_000,
+    };
+    for class in [Class::Control, Class::Data(1)] {
+        assert_eq!(admit(&class, depth, LIMITS), Ok(()));
+    }
+}
+
+#[test]
+fn a_letter_adds_to_the_bytes_of_its_class_and_takes_them_away() {
+    let mut depth = Depth::default();
+    for class in [Class::Control, Class::Frame(3), Class::Data(5)] {
+        depth += Depth::of(&class);
+    }
+    let (letters, data_bytes, frame_bytes) = (3, 5, 3);
+    let all = Depth {
+        letters,
+        data_bytes,
+        frame_bytes,
+    };
+    assert_eq!(depth, all);
+    depth -= all;
+    assert_eq!(depth, Depth::default());
+}
+
+#[test]
 fn every_mailbox_has_limits_with_room_for_control_above_data() {
     let (network, peer) = (NetworkId([0; 32]), NodeId([0; 32]));
     for address in [
@@ -69,11 +107,12 @@ fn every_mailbox_has_limits_with_room_for_control_above_data() {
     ] {
         let limits = limits_of(address);
         assert!(limits.letters > 0 && limits.reserve > 0, "{address}");
-        // A largest data frame fits an empty mailbox twice.
-        assert!(limits.data_bytes >= 2 << 20, "{address}");
+        // A largest job fits an empty mailbox twice.
+        assert!(limits.data_bytes >= 2 * JOB_FRAME_BYTES_MAX, "{address}");
         let full = Depth {
             letters: limits.letters,
             data_bytes: limits.data_bytes,
+            frame_bytes: limits.frame_bytes,
         };
         assert_eq!(
             admit(&Class::Data(1), full, limits),

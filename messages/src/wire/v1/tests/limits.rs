@@ -2,11 +2,16 @@
 
 use super::*;
 use crate::limits::{
-    BATCH_TOKENS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, INTRODUCTIONS_MAX,
-    MESSAGES_MAX, REASON_BYTES_MAX, TOKEN_BYTES_MAX, TOKENS_MAX,
+    BATCH_TOKENS_MAX, CONTROL_FRAME_BYTES_MAX, INTRODUCTIONS_MAX, JOB_FRAME_BYTES_MAX,
+    MESSAGES_MAX, PROMPT_BYTES_MAX, REASON_BYTES_MAX, REPLY_FRAME_BYTES_MAX, TOKEN_BYTES_MAX,
+    TOKENS_MAX,
 };
+use crate::peer_session::Input;
 use crate::wire::latest::{ControlFrame, JobReply, JobRequest};
-use crate::{Job, Message, Prompt, Role, Text, TokenId};
+use crate::{
+    Class, Digest, Job, LinkId, List, Message, Prompt, Role, Text, TokenBatch, TokenId, TokenPiece,
+    Wall,
+};
 use serde::Serialize;
 
 fn header(len: usize, kind: u16) -> [u8; HEADER_BYTES] {
@@ -18,7 +23,11 @@ fn header(len: usize, kind: u16) -> [u8; HEADER_BYTES] {
 
 #[test]
 fn a_header_over_the_streams_limit_is_refused_before_anything_is_read() {
-    for max in [CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX] {
+    for max in [
+        CONTROL_FRAME_BYTES_MAX,
+        JOB_FRAME_BYTES_MAX,
+        REPLY_FRAME_BYTES_MAX,
+    ] {
         assert_eq!(
             Header::parse(header(max, 5), max),
             Ok(Header {
@@ -56,19 +65,77 @@ fn a_value_that_would_exceed_the_limit_is_not_encoded() {
             ..samples::job()
         }))
     };
-    let rest = of(1 << 20).encode().unwrap_err();
+    let rest = of(2 << 20).encode().unwrap_err();
     let FrameError::TooLarge {
         kind: 1,
         len,
-        max: DATA_FRAME_BYTES_MAX,
+        max: JOB_FRAME_BYTES_MAX,
     } = rest
     else {
         panic!("{rest:?}")
     };
-    // The length of the prompt's length does not change in between.
-    let fits = (1 << 20) - (len - DATA_FRAME_BYTES_MAX);
-    assert_eq!(of(fits).encode().unwrap().len(), DATA_FRAME_BYTES_MAX + 4);
+    // A prompt's length has a byte less under 2 MiB.
+    let fits = (2 << 20) - (len - 1 - JOB_FRAME_BYTES_MAX);
+    assert_eq!(of(fits).encode().unwrap().len(), JOB_FRAME_BYTES_MAX + 4);
     assert!(of(fits + 1).encode().is_err());
+}
+
+#[test]
+fn the_largest_job_can_be_resumed_at_its_last_token() {
+    let first = PROMPT_BYTES_MAX - (MESSAGES_MAX - 1);
+    let messages = (0..MESSAGES_MAX).map(|n| Message {
+        role: Role::Tool,
+        content: Text::from("x".repeat(if n == 0 { first } else { 1 })),
+    });
+    let job = Job {
+        prompt: Prompt::Chat(List::truncated(messages)),
+        template_time: Wall(u64::MAX),
+        max_tokens: Some(u32::MAX),
+        resume: List::truncated(vec![TokenId(u32::MAX); TOKENS_MAX]),
+        expect: Some(Digest([0xff; 32])),
+        ..samples::job()
+    };
+    assert_eq!(job.prompt.len(), PROMPT_BYTES_MAX);
+    let request = JobRequest::Open(Box::new(job));
+    let frame = request.encode().unwrap();
+    let again = JobRequest::decode_body(1, &frame[HEADER_BYTES..]).unwrap();
+    assert_eq!(again, Some(request));
+}
+
+#[test]
+fn the_largest_batch_of_tokens_fits_a_reply() {
+    let token = TokenPiece {
+        id: TokenId(u32::MAX),
+        bytes: serde_bytes(TOKEN_BYTES_MAX),
+    };
+    let batch = TokenBatch {
+        attempt: u32::MAX,
+        first: u32::MAX,
+        tokens: List::truncated(vec![token; BATCH_TOKENS_MAX]),
+    };
+    assert!(JobReply::Tokens(batch).encode().is_ok());
+}
+
+#[test]
+fn prompts_over_their_limit_are_refused() {
+    let resume = &samples::job().resume;
+    let half = Message {
+        role: Role::User,
+        content: Text::from("x".repeat(PROMPT_BYTES_MAX / 2)),
+    };
+    // Variant 0 is a chat, variant 1 is raw text.
+    let chat = |more: &str| {
+        let last = Message {
+            role: Role::User,
+            content: Text::from(more),
+        };
+        job_with(&(0_u8, vec![half.clone(), half.clone(), last]), resume)
+    };
+    let raw = |len: usize| job_with(&(1_u8, "x".repeat(len)), resume);
+    assert!(JobRequest::decode_body(1, &chat("")).is_ok());
+    assert!(JobRequest::decode_body(1, &chat("x")).is_err());
+    assert!(JobRequest::decode_body(1, &raw(PROMPT_BYTES_MAX)).is_ok());
+    assert!(JobRequest::decode_body(1, &raw(PROMPT_BYTES_MAX + 1)).is_err());
 }
 
 /// `value` in place of the frame's body.
@@ -135,6 +202,24 @@ fn resume_logs_over_their_limit_are_refused() {
     let of = |n| job_with(&samples::job().prompt, &vec![TokenId(1); n]);
     assert!(JobRequest::decode_body(1, &of(TOKENS_MAX)).is_ok());
     assert!(JobRequest::decode_body(1, &of(TOKENS_MAX + 1)).is_err());
+}
+
+#[test]
+fn a_frame_in_a_mailbox_weighs_at_least_its_bytes() {
+    for (_, frame) in samples::control() {
+        let bytes = frame.encode().unwrap().len();
+        assert!(frame.weight() >= bytes, "{frame:?}");
+        let link = LinkId(1);
+        let class = Input::Frame {
+            link,
+            frame: frame.clone(),
+        }
+        .class();
+        assert_eq!(class, Class::Frame(frame.weight()));
+    }
+    let all = vec![samples::introduction(); INTRODUCTIONS_MAX];
+    let frame = ControlFrame::Introductions(List::truncated(all));
+    assert!(frame.weight() >= INTRODUCTIONS_MAX * 1024);
 }
 
 #[test]

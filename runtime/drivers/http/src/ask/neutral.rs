@@ -90,7 +90,7 @@ fn text(value: &RawValue) -> Option<String> {
 }
 
 fn is_one(value: &RawValue) -> bool {
-    value.get() == "1"
+    number(value) == Some(1.0)
 }
 
 fn is_zero(value: &RawValue) -> bool {

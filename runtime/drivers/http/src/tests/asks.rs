@@ -54,7 +54,7 @@ const TEXT: &[Shape] = &[Shape::Text];
 fn neutral_values_are_taken_and_others_named() {
     let zero = [json!(0), json!(0.0)];
     let numbers = [json!(0.5), json!(-1), json!("0"), json!([])];
-    ignores(BOTH, "n", &[json!(1)]);
+    ignores(BOTH, "n", &[json!(1), json!(1.0)]);
     refuses(BOTH, "n", &[json!(0), json!(2), json!("1"), json!(1.5)]);
     for name in ["presence_penalty", "frequency_penalty"] {
         ignores(BOTH, name, &zero);
@@ -192,6 +192,8 @@ fn stops_streams_and_models_are_of_their_type() {
             .len(),
         1
     );
+    let plain = Ask::parse(Shape::Chat, base(Shape::Chat).to_string().as_bytes());
+    assert_eq!(parse(Shape::Chat, "stop", &json!([])).ok(), plain.ok());
     refuses(BOTH, "stream", &[json!("true"), json!(1)]);
     refuses(
         BOTH,

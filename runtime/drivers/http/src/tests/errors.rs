@@ -188,6 +188,7 @@ async fn a_command_for_a_request_that_nobody_knows_is_inert() {
     });
     stage.tell(Command::Delta {
         request,
+        offset: 0,
         text: "x".into(),
     });
     assert_eq!(stage.chat(&script("say x")).await.status(), 200);

@@ -4,7 +4,10 @@
 mod answers;
 mod asks;
 mod client;
+mod crowd;
+mod edge;
 mod errors;
+mod holes;
 mod hostile;
 mod management;
 mod probes;

@@ -223,6 +223,7 @@ async fn an_answer_of_several_holders_that_is_not_exact_says_so_last() {
                 request,
                 reason: EndReason::Stop,
                 usage,
+                total: 0,
                 seam,
             });
             let response = client.response(false).await;
@@ -263,6 +264,7 @@ async fn silence_on_an_open_stream_is_broken_by_comments() {
     }
     stage.tell(Command::Delta {
         request,
+        offset: 0,
         text: "x".into(),
     });
     loop {

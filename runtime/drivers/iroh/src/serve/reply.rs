@@ -297,14 +297,16 @@ impl ReplyInbox {
     }
 }
 
-/// The worker is told Full here: about a thousand tokens.
-const HIGH_WATER: usize = 256 * 1024;
+/// The worker is told Full here: some hundred steps of the fastest engine.
+const HIGH_WATER: usize = 64 * 1024;
 /// And Ready here: enough to write while the worker comes round.
-const LOW_WATER: usize = 64 * 1024;
+const LOW_WATER: usize = 16 * 1024;
 /// What is encoded and written at once, unless one reply is larger.
-const ROUND_BYTES: usize = 32 * 1024;
-/// What finds no room here goes back: the largest batches of the step in which Full was told.
-const QUEUE_BYTES_MAX: usize = 1024 * 1024;
+const ROUND_BYTES: usize = 16 * 1024;
+/// What finds no room here goes back: seven batches of the most tokens, at nine bytes each, fit
+/// above the mark at which Full was told. A batch that is larger enters an empty queue. All job
+/// streams of one peer together may hold 128 MiB of replies that it does not take.
+const QUEUE_BYTES_MAX: usize = 128 * 1024;
 /// A session decides in one turn; this is for one that restarts.
 const DECIDE_WAIT: Duration = Duration::from_secs(5);
 /// A session that is full of jobs has room again when one of them ends.

@@ -1,6 +1,6 @@
 //! Peers that speak QUIC and mean no good.
 
-use super::world::{Event, NETWORK, Node, OTHER, connect, hello, pair, raw};
+use super::world::{Event, NETWORK, Node, OTHER, connect, hello, pair, raw, raw_at};
 use crate::EXPORTER_LABEL;
 use iroh::endpoint::{Connection, RecvStream, SendStream};
 use messages::peer_session::Input;
@@ -44,7 +44,7 @@ pub(super) fn bytes(frame: &ControlFrame) -> Vec<u8> {
 }
 
 /// A stranger whose control stream reached a session.
-async fn stranger(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkId) {
+pub(super) async fn stranger(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkId) {
     let endpoint = raw(9, ALPN).await;
     let conn = connect(&endpoint, node).await;
     let (send, recv) = control_stream(&conn, NETWORK).await;
@@ -58,7 +58,7 @@ async fn stranger(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkI
 }
 
 /// A peer that has received the session's Admit.
-async fn member(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkId) {
+pub(super) async fn member(node: &mut Node) -> (Connection, SendStream, RecvStream, LinkId) {
     let (conn, send, mut recv, link) = stranger(node).await;
     node.send(link, NETWORK, ControlFrame::Admit(()));
     let mut said = [bytes(&hello(2)), bytes(&ControlFrame::Admit(()))].concat();
@@ -246,13 +246,16 @@ async fn streams_in_one_direction_and_datagrams_are_off() {
 async fn strangers_find_no_room_beyond_a_limit_and_members_keep_theirs() {
     let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
     let (link_a, _) = pair(&mut a, &mut b).await;
-    let endpoint = raw(9, ALPN).await;
-    let id = iroh::EndpointId::from_bytes(&b.id.0).unwrap();
-    let addr = iroh::EndpointAddr::new(id).with_ip_addr(b.addr);
+    let per_source = crate::links::STRANGERS_PER_SOURCE_MAX;
     let mut dials = tokio::task::JoinSet::new();
-    for _ in 0..crate::links::STRANGERS_MAX + 8 {
-        let (endpoint, addr) = (endpoint.clone(), addr.clone());
-        dials.spawn(async move { endpoint.connect(addr, ALPN).await });
+    for n in 0..crate::links::STRANGERS_MAX / per_source + 1 {
+        let endpoint = raw_at(9, ALPN, &format!("127.0.0.{}:0", n + 2)).await;
+        let id = iroh::EndpointId::from_bytes(&b.id.0).unwrap();
+        let addr = iroh::EndpointAddr::new(id).with_ip_addr(b.addr);
+        for _ in 0..per_source {
+            let (endpoint, addr) = (endpoint.clone(), addr.clone());
+            dials.spawn(async move { endpoint.connect(addr, ALPN).await });
+        }
     }
     let results = within_patience(dials.join_all()).await;
     assert!(results.iter().any(Result::is_ok));
@@ -262,7 +265,7 @@ async fn strangers_find_no_room_beyond_a_limit_and_members_keep_theirs() {
     assert_eq!(b.frame().await, ControlFrame::Ping(1));
 }
 
-async fn within_patience<T>(wait: impl Future<Output = T>) -> T {
+pub(super) async fn within_patience<T>(wait: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(30), wait)
         .await
         .expect("it did not happen")

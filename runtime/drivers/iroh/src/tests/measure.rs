@@ -2,11 +2,13 @@
 //! is checked is only that they are no orders of magnitude off.
 
 use super::jobs::{Lane, end, proxy, tokens};
-use super::world::{NETWORK, Node, close, hello};
+use super::world::{NETWORK, Node, close, hello, job, pair, request};
 use host::Clock;
-use messages::Address;
+use messages::limits::PROMPT_BYTES_MAX;
+use messages::ports::transport::Command;
 use messages::request_proxy::Input;
 use messages::wire::latest::ControlFrame;
+use messages::{Address, Prompt, Text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn measure_link_set_up_and_ping() {
@@ -76,6 +78,35 @@ async fn measure_tokens_through_one_stream() {
     }
     lane.reply(end(0));
     drop(proxy(&mut lane.a).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn measure_a_largest_prompt() {
+    let clock = Clock::start();
+    let (mut a, mut b) = (Node::start(1).await, Node::start(2).await);
+    let (link, _) = pair(&mut a, &mut b).await;
+    a.probe(Address::Proxy(request(1))).await;
+    let mut spans = Vec::new();
+    for n in 0..10 {
+        let start = clock.now().mono;
+        let mut job = job(a.id, n, 1);
+        job.prompt = Prompt::Raw(Text::from("x".repeat(PROMPT_BYTES_MAX)));
+        a.command(Command::Open {
+            link,
+            network: NETWORK,
+            peer: b.id,
+            request: request(1),
+            job,
+        });
+        loop {
+            if let messages::peer_session::Input::Inbound { job, .. } = b.session("a job").await {
+                assert_eq!(job.prompt.len(), PROMPT_BYTES_MAX);
+                break;
+            }
+        }
+        spans.push(clock.now().mono.since(start).0);
+    }
+    print("a prompt of 960 KiB", spans);
 }
 
 fn print(what: &str, mut spans: Vec<u64>) {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as Stuck, mpsc};
 use tokio::time::timeout;
 
 pub(super) const NETWORK: NetworkId = NetworkId([7; 32]);
@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) hive: Hive,
     pub(super) keepsake: Arc<Keepsake>,
     pub(super) addr: SocketAddr,
+    /// Held by a test so long as sessions are to be stuck in a turn.
+    pub(super) stuck: Arc<Stuck<()>>,
     factory: Arc<Factory>,
     events: mpsc::UnboundedReceiver<Event>,
     seen: Vec<Event>,
@@ -44,10 +46,11 @@ pub(super) struct Node {
 struct Factory {
     config: IrohConfig,
     events: mpsc::UnboundedSender<Event>,
+    stuck: Arc<Stuck<()>>,
     ports: Mutex<BTreeMap<Address, Port>>,
 }
 
-struct Probe(Address, mpsc::UnboundedSender<Event>);
+struct Probe(Address, mpsc::UnboundedSender<Event>, Arc<Stuck<()>>);
 
 impl Driver for Probe {
     fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
@@ -57,6 +60,9 @@ impl Driver for Probe {
             Turn::Deadline => return Ok(()),
         };
         let _ = self.1.send(event);
+        if matches!(self.0, Address::Session(..)) {
+            tokio::task::block_in_place(|| drop(self.2.blocking_lock()));
+        }
         Ok(())
     }
 }
@@ -66,7 +72,7 @@ impl DriverFactory for Factory {
         self.ports.lock().unwrap().insert(child.at, port.clone());
         Ok(match child.at {
             Address::Transport => Box::new(IrohTransport::new(self.config.clone(), port)?),
-            at => Box::new(Probe(at, self.events.clone())),
+            at => Box::new(Probe(at, self.events.clone(), Arc::clone(&self.stuck))),
         })
     }
 }
@@ -96,9 +102,11 @@ impl Node {
         let id = id_of(secret);
         let keepsake = Arc::clone(&config.keepsake);
         let (events_in, events) = mpsc::unbounded_channel();
+        let stuck = Arc::new(Stuck::new(()));
         let factory = Arc::new(Factory {
             config,
             events: events_in,
+            stuck: Arc::clone(&stuck),
             ports: Mutex::new(BTreeMap::new()),
         });
         let hive_config = HiveConfig {
@@ -118,6 +126,7 @@ impl Node {
             hive,
             keepsake,
             addr,
+            stuck,
             factory,
             events,
             seen: Vec::new(),
@@ -338,6 +347,11 @@ fn child(at: Address, under: Branch) -> Child {
 
 /// An endpoint that speaks QUIC and nothing else of ours.
 pub(super) async fn raw(secret: u8, alpn: &[u8]) -> Endpoint {
+    raw_at(secret, alpn, "127.0.0.1:0").await
+}
+
+/// The same at an address of its own.
+pub(super) async fn raw_at(secret: u8, alpn: &[u8], at: &str) -> Endpoint {
     Endpoint::builder(presets::Minimal)
         .relay_mode(RelayMode::Disabled)
         .clear_address_lookup()
@@ -346,7 +360,7 @@ pub(super) async fn raw(secret: u8, alpn: &[u8]) -> Endpoint {
         .secret_key(SecretKey::from_bytes(&[secret; 32]))
         .alpns(vec![alpn.to_vec()])
         .clear_ip_transports()
-        .bind_addr("127.0.0.1:0")
+        .bind_addr(at)
         .unwrap()
         .bind()
         .await

@@ -226,12 +226,12 @@ fn what_waited_comes_back_when_its_actor_is_given_up() {
 #[test]
 fn what_waited_comes_back_when_its_actor_spends_its_restarts() {
     let mut bench = restarting();
-    for _ in 0..3 {
-        bench.wait(Micros::from_secs(1));
+    for _ in 0..12 {
+        bench.wait(Micros::from_secs(2));
         bench.exited(ROUTER, Exit::StartFailed(String::new()));
     }
     bench.act(Effect::Tell(control(1)));
-    bench.wait(Micros::from_secs(1));
+    bench.wait(Micros::from_secs(2));
     let back = ["roster has back control 1: StartFailed"];
     check(
         bench.exited(ROUTER, Exit::StartFailed(String::new())),

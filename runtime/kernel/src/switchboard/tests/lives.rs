@@ -68,10 +68,10 @@ fn the_first_restart_comes_after_ten_milliseconds_and_says_so() {
 }
 
 #[test]
-fn five_failures_in_thirty_seconds_park_a_child_for_a_minute() {
+fn fourteen_failures_in_a_row_park_a_child_for_a_minute() {
     let mut bench = Bench::new();
     bench.live(ROUTER, Restart::Permanent);
-    for _ in 0..4 {
+    for _ in 0..13 {
         bench.exited(ROUTER, failed());
         check(bench.wait(Micros::from_secs(2)), &["spawn router"]);
         bench.started(ROUTER);

@@ -1,0 +1,76 @@
+//! How sessions' ends of links, and links, come to their end.
+
+use super::Transport;
+use crate::drivers::DriverOut;
+use crate::network::{Body, Packet};
+use messages::peer_session::{Input as Session, LinkLoss};
+use messages::{Address, Letter, LinkId, NetworkId};
+
+/// Ended links that are remembered: as many as there are sessions to ask about them.
+const GONE_MAX: usize = 1_024;
+
+impl Transport {
+    /// The session is over here: its streams end, and the link with its last session.
+    pub(super) fn close(&mut self, link: LinkId, network: NetworkId, out: &mut DriverOut) {
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        entry.carried.remove(&network);
+        if entry.carried.is_empty() {
+            self.drop_link(link, out);
+        }
+    }
+
+    /// Closes a connection and says so to nobody here.
+    pub(super) fn drop_link(&mut self, link: LinkId, out: &mut DriverOut) {
+        let Some(entry) = self.links.get(&link) else {
+            return;
+        };
+        let (connection, to) = (entry.connection, entry.peer_index);
+        out.packets.push(Packet {
+            from: self.index,
+            to,
+            connection,
+            body: Body::Close,
+        });
+        self.lose(link, LinkLoss::ClosedHere, out);
+    }
+
+    /// A connection is gone: its sessions and streams learn it.
+    pub(super) fn lose(&mut self, link: LinkId, why: LinkLoss, out: &mut DriverOut) {
+        let Some(entry) = self.links.remove(&link) else {
+            return;
+        };
+        self.gone.insert(link, entry.peer);
+        if self.gone.len() > GONE_MAX {
+            self.gone.pop_first();
+        }
+        self.end_streams_of(entry.connection, out);
+        for network in entry.carried.into_keys() {
+            let input = Session::LinkDown { link, why };
+            out.tell(
+                Address::Transport,
+                Letter::Session(network, entry.peer, input),
+            );
+        }
+        out.forgotten.push(entry.connection);
+    }
+
+    /// A frame found no room at its session: what follows it would be a stream with a hole.
+    pub(super) fn overrun(&mut self, link: LinkId, network: NetworkId, out: &mut DriverOut) {
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        if entry.carried.remove(&network).is_none() {
+            // A frame before this one had the same fate.
+            return;
+        }
+        let (peer, is_last) = (entry.peer, entry.carried.is_empty());
+        let why = LinkLoss::Overrun;
+        let input = Session::LinkDown { link, why };
+        out.tell(Address::Transport, Letter::Session(network, peer, input));
+        if is_last {
+            self.drop_link(link, out);
+        }
+    }
+}
