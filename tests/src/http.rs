@@ -51,7 +51,7 @@ pub struct Stream {
     pub headers: Vec<(String, String)>,
     /// The text of all deltas so far.
     pub text: String,
-    /// The longest wait between two deltas.
+    /// The longest wait: from the head to the first delta, between two, to the end.
     pub pause: Duration,
     /// Deltas so far.
     pub deltas: usize,
@@ -59,7 +59,7 @@ pub struct Stream {
     pub finish: Option<String>,
     /// Errors that came as events.
     pub errors: Vec<String>,
-    last: Option<Instant>,
+    last: Instant,
 }
 
 /// `GET`.
@@ -88,7 +88,7 @@ pub fn stream(address: &str, path: &str, body: &str) -> Stream {
         deltas: 0,
         finish: None,
         errors: Vec::new(),
-        last: None,
+        last: now(),
     }
 }
 
@@ -118,7 +118,6 @@ impl Stream {
     }
 
     /// One line of the body; chunk sizes and blank lines are passed over.
-    #[expect(clippy::disallowed_methods, reason = "a client measures real time")]
     fn read_event(&mut self) -> bool {
         let mut line = String::new();
         if self
@@ -145,18 +144,28 @@ impl Stream {
             .as_str()
             .filter(|text| !text.is_empty())
         {
-            let now = Instant::now();
-            let waited = self.last.map_or(Duration::ZERO, |last| now - last);
-            self.pause = self.pause.max(waited);
-            self.last = Some(now);
+            self.waited();
             self.deltas += 1;
             self.text.push_str(text);
         }
         if let Some(reason) = choice["finish_reason"].as_str() {
+            self.waited();
             self.finish = Some(reason.to_owned());
         }
         true
     }
+
+    /// Something came: how long was it waited for.
+    fn waited(&mut self) {
+        let now = now();
+        self.pause = self.pause.max(now - self.last);
+        self.last = now;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a client measures real time")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn send(address: &str, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {

@@ -11,7 +11,10 @@ use std::time::Duration;
 /// Longer than a start takes on any machine.
 const START_WAIT: Duration = Duration::from_secs(60);
 
-/// A folder that goes with its value.
+/// The log of a home's node.
+const LOG: &str = "test.log";
+
+/// A folder that goes with its value, unless its test fails.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
@@ -43,6 +46,11 @@ impl Default for Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What the nodes of a failed test logged explains it.
+            eprintln!("kept: {}", self.0.display());
+            return;
+        }
         // A folder that stays behind harms nobody.
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -85,6 +93,15 @@ pub fn run(home: &Path, arguments: &[&str]) -> Output {
     command(home, arguments).output().expect("mesh-node runs")
 }
 
+/// Where the logs of all lives of a home's node go.
+fn log(home: &Path) -> fs::File {
+    let mut file = fs::File::options();
+    file.create(true)
+        .append(true)
+        .open(home.join(LOG))
+        .expect("a log")
+}
+
 /// A serving node. Dropping it kills it.
 #[derive(Debug)]
 pub struct Node {
@@ -111,6 +128,7 @@ impl Node {
         all.extend(arguments);
         let mut child = command(home, &all)
             .stdout(Stdio::piped())
+            .stderr(log(home))
             .spawn()
             .expect("mesh-node starts");
         let stdout = child.stdout.take().expect("a pipe");
@@ -196,6 +214,18 @@ impl Node {
                     .is_some_and(|phase| phase.eq_ignore_ascii_case("active"))
             };
             peers.iter().filter(active).count() == count
+        });
+    }
+
+    /// Waits until this many active peers are known to serve a model.
+    pub fn wait_for_holders(&self, count: usize) {
+        self.wait_for("holders", |status| {
+            let peers = status["peers"].as_array().cloned().unwrap_or_default();
+            let holds = |peer: &&serde_json::Value| {
+                let models = peer["models"].as_array();
+                peer["fresh"] == true && models.is_some_and(|models| !models.is_empty())
+            };
+            peers.iter().filter(holds).count() == count
         });
     }
 

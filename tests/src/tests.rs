@@ -4,5 +4,6 @@ mod bad_input;
 #[cfg(feature = "llama")]
 mod builtin;
 mod hermetic;
+mod hostile;
 mod mesh;
 mod survival;

@@ -156,3 +156,6 @@ pub(crate) enum Identity {
     #[command(after_help = "Example: mesh-node identity show")]
     Show,
 }
+
+#[cfg(test)]
+mod tests;

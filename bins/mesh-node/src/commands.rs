@@ -4,7 +4,7 @@ mod status;
 
 use crate::cli::{Cli, Command, Config as ConfigCommand, Identity, Serve, Ticket};
 use crate::file::{self, File, TEMPLATE};
-use crate::{print, serve};
+use crate::{check, print, serve};
 use anyhow::{Context, Result, bail};
 use messages::{Ticket as Invitation, TicketKey, Wall};
 use node::control::{ClientError, Request, Response, ask};
@@ -164,6 +164,10 @@ fn stop(home: &Path, as_json: bool) -> Result<()> {
 fn config(home: &Path, command: &ConfigCommand, as_json: bool) -> Result<ExitCode> {
     let (file, unknown) = File::read(home)?;
     let config = file::config(home, &file, &Serve::default())?;
+    if matches!(command, ConfigCommand::Check) {
+        file.log()?;
+        check::check(&config)?;
+    }
     match command {
         ConfigCommand::Show => {
             let shown = json!({

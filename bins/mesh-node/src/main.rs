@@ -1,5 +1,6 @@
 //! `mesh-node`: parse, build, run.
 
+mod check;
 mod cli;
 mod commands;
 mod file;

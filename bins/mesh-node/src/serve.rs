@@ -1,5 +1,6 @@
 //! `mesh-node serve`.
 
+use crate::check;
 use crate::cli::{LogForm, Serve};
 use crate::file::{self, File};
 use crate::print;
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn run(home: &Path, serve: &Serve) -> Result<ExitCode> {
     let (file, unknown) = File::read(home)?;
     let config = file::config(home, &file, serve)?;
+    check::check(&config)?;
     start_logs(serve.log.or(file.log()?).unwrap_or(LogForm::Pretty));
     for key in unknown {
         tracing::warn!("config.toml: the key `{key}` is unknown and has no effect");

@@ -157,6 +157,21 @@ fn unknown_configuration_keys_are_named() {
 }
 
 #[test]
+fn the_check_and_the_start_say_the_same_of_a_bad_configuration() {
+    let home = Folder::new();
+    for text in [
+        "api = '0.0.0.0:0'",
+        "models = ['nobody']",
+        "engine = 'scripted'\nmodels = ['builtin']",
+    ] {
+        fs::write(home.path().join("config.toml"), text).unwrap();
+        let checked = refused(&home, &["config", "check"]);
+        assert!(checked.contains("config.toml"), "{checked}");
+        assert_eq!(refused(&home, &["serve"]), checked);
+    }
+}
+
+#[test]
 fn models_that_cannot_be_served_are_refused_at_the_start() {
     let home = Folder::new();
     let ports = ["--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];

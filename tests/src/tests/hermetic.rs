@@ -10,7 +10,7 @@ use crate::{Folder, Node, post};
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::os::unix::fs::MetadataExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -96,6 +96,7 @@ fn inside() {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.send_to(b"stray", STRAY).unwrap();
     let first = captured
+        .lines
         .recv_timeout(WAIT)
         .expect("the planted packet is seen");
     assert!(
@@ -104,8 +105,22 @@ fn inside() {
     );
 }
 
+/// A capture that ends with its value: a process left behind would outlive the namespace.
+struct Capture {
+    tcpdump: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.tcpdump.kill();
+        let _ = self.tcpdump.wait();
+    }
+}
+
 /// What passes the interface from now on, a line each.
-fn capture() -> mpsc::Receiver<String> {
+fn capture() -> Capture {
     let mut tcpdump = Command::new("tcpdump")
         .args([
             "--interface=out0",
@@ -133,9 +148,6 @@ fn capture() -> mpsc::Receiver<String> {
                 break;
             }
         }
-        // The namespace is at its end, and so is the capture.
-        let _ = tcpdump.kill();
-        let _ = tcpdump.wait();
     });
-    lines
+    Capture { tcpdump, lines }
 }
