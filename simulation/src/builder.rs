@@ -6,7 +6,7 @@ use crate::executor::Executor;
 use crate::executor::machines::Machines;
 use crate::mesh::Mesh;
 use crate::network::{Latency, Network};
-use crate::node::{Node, NodeKey};
+use crate::node::{Checked, Node, NodeKey};
 use crate::world::World;
 use ed25519_dalek::SigningKey;
 use kernel::{Entropy, Signer};
@@ -89,9 +89,13 @@ impl MeshBuilder {
     #[must_use]
     pub fn build(self) -> Mesh {
         let mut entropy = Entropy::from_number(self.seed);
+        let checked = Arc::<Checked>::default();
         let nodes: Vec<Node> = (0..self.nodes)
             .map(|index| {
-                let signer = Arc::new(NodeKey(SigningKey::from_bytes(&entropy.bytes())));
+                let signer = Arc::new(NodeKey {
+                    key: SigningKey::from_bytes(&entropy.bytes()),
+                    checked: Arc::clone(&checked),
+                });
                 let engines = match self.engines.contains(&index) {
                     true => vec![self.step.0],
                     false => Vec::new(),

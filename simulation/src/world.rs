@@ -287,12 +287,7 @@ impl World {
     fn machine_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation, turn: Turn) {
         let now = self.now(node);
         self.turns += 1;
-        let event = match &turn {
-            Turn::Letter(letter) => TraceEvent::Letter(Box::new(letter.clone())),
-            Turn::Signal(signal) => TraceEvent::Signal(signal.clone()),
-            Turn::Deadline => TraceEvent::Deadline,
-        };
-        self.trace.add(now, index_of(node), who, life, &event);
+        self.trace.add_turn(now, index_of(node), who, life, &turn);
         let Some(boot) = &mut self.nodes[node].boot else {
             return;
         };

@@ -3,8 +3,8 @@
 
 use crate::Roster;
 use crate::members::{NoRoom, is_over};
-use crate::verify::verify_introduction;
-use kernel::Outbox;
+use crate::verify::{ed25519, verify_introduction};
+use kernel::{Outbox, Signed};
 use messages::limits::INTRODUCTIONS_MAX;
 use messages::peer_session;
 use messages::wire::latest::Introduction;
@@ -168,7 +168,10 @@ impl Roster {
                 || self.tickets.is_revoked(&entry.credential);
             let said = match futile {
                 true => None,
-                false => verify_introduction(self.seed.network, &entry, now.wall).ok(),
+                false => {
+                    let check = |signed: &Signed<'_>| self.ctx.signer.verify(signed, ed25519);
+                    verify_introduction(&check, self.seed.network, &entry, now.wall).ok()
+                }
             };
             match said.map(|said| self.table.introduced(now.mono, &entry, &said, from)) {
                 Some(Ok(evicted)) => {

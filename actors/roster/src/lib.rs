@@ -103,8 +103,8 @@ mod verify;
 
 pub use tickets::join;
 pub use verify::{
-    IntroductionFault, TicketFault, verify_credential, verify_grant, verify_introduction,
-    verify_record, verify_revocation, verify_signature, verify_ticket,
+    Check, IntroductionFault, TicketFault, ed25519, verify_credential, verify_grant,
+    verify_introduction, verify_record, verify_revocation, verify_ticket,
 };
 
 use advert::Advert;

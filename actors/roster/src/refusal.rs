@@ -2,7 +2,8 @@
 
 use crate::Roster;
 use crate::members::is_over;
-use crate::verify::verify_credential;
+use crate::verify::{ed25519, verify_credential};
+use kernel::Signed;
 use messages::wire::latest::Deny;
 use messages::{Credential, NodeId, Now, Wall};
 
@@ -26,7 +27,8 @@ impl Roster {
         if peer == self.seed.me {
             return Err(Deny::BadCredential);
         }
-        let until = verify_credential(self.seed.network, peer, credential, now)?;
+        let check = |signed: &Signed<'_>| self.ctx.signer.verify(signed, ed25519);
+        let until = verify_credential(&check, self.seed.network, peer, credential, now)?;
         match self.tickets.is_revoked(credential) {
             true => Err(Deny::Revoked),
             false => Ok(until),

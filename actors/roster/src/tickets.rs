@@ -3,10 +3,10 @@
 use crate::Roster;
 use crate::durable::{Issued, What};
 use crate::members::ticket_of;
-use crate::verify::{revoked_ticket, verify_record, verify_revocation};
+use crate::verify::{ed25519, revoked_ticket, verify_record, verify_revocation};
 use bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey};
-use kernel::Outbox;
+use kernel::{Outbox, Signed};
 use messages::limits::NAME_BYTES_MAX;
 use messages::peer_session;
 use messages::ports::control::{Answer, Command, TicketRow};
@@ -225,7 +225,8 @@ impl Roster {
             return;
         }
         let full = self.tickets.waiting.len() + self.tickets.revoked.len() >= REVOKED_MAX;
-        let verified = verify_revocation(network, owner, &record).filter(|_| !full);
+        let check = |signed: &Signed<'_>| self.ctx.signer.verify(signed, ed25519);
+        let verified = verify_revocation(&check, network, owner, &record).filter(|_| !full);
         let Some(ticket) = verified else {
             self.skipped += 1;
             return;
@@ -280,7 +281,10 @@ impl Roster {
             if self.tickets.revoked.contains_key(ticket) {
                 continue;
             }
-            debug_assert!(verify_record(record), "only what was verified takes force");
+            debug_assert!(
+                verify_record(&ed25519, record),
+                "only what was verified takes force"
+            );
             self.tickets.add_revoked(*ticket, record);
             let cut = self.sessions.by_ticket(*ticket);
             for peer in &cut {

@@ -1,9 +1,10 @@
 //! Who belongs, as anybody can verify it offline: pure functions over keys, grants and records.
 
 use ed25519_dalek::{Signature as Ed25519, SigningKey, VerifyingKey};
+use kernel::Signed;
 use messages::wire::latest::{Deny, Introduction};
 use messages::{
-    Capabilities, Credential, Kind, Micros, NetworkId, NodeId, RecordClass, Signature, SignedGrant,
+    Capabilities, Credential, Kind, Micros, NetworkId, NodeId, RecordClass, SignedGrant,
     SignedRecord, Stamp, Ticket, TicketKey, Wall, network_of,
 };
 
@@ -41,32 +42,36 @@ pub enum IntroductionFault {
     NotAMember(Deny),
 }
 
-/// Whether `signature` is that of the holder of `key` over `bytes`. Keys and signatures with more
-/// than one reading are none.
+/// How signatures are checked: [`ed25519`], or something that remembers its answers.
+pub type Check<'a> = &'a dyn Fn(&Signed<'_>) -> bool;
+
+/// Whether a signature is that of the holder of its key over its bytes. Keys and signatures with
+/// more than one reading are none.
 #[must_use]
-pub fn verify_signature(key: &[u8; 32], bytes: &[u8], signature: &Signature) -> bool {
-    let signature = Ed25519::from_bytes(&signature.to_bytes());
-    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(bytes, &signature).is_ok())
+pub fn ed25519(signed: &Signed<'_>) -> bool {
+    let signature = Ed25519::from_bytes(&signed.signature.to_bytes());
+    VerifyingKey::from_bytes(signed.key)
+        .is_ok_and(|key| key.verify_strict(signed.bytes, &signature).is_ok())
 }
 
 /// Whether the owner signed the grant.
 #[must_use]
-pub fn verify_grant(signed: &SignedGrant) -> bool {
-    verify_signature(
-        &signed.grant.owner.0,
-        &signed.grant.signing_bytes(),
-        &signed.signature,
-    )
+pub fn verify_grant(check: Check<'_>, signed: &SignedGrant) -> bool {
+    check(&Signed {
+        key: &signed.grant.owner.0,
+        bytes: &signed.grant.signing_bytes(),
+        signature: &signed.signature,
+    })
 }
 
 /// Whether the author signed the record.
 #[must_use]
-pub fn verify_record(signed: &SignedRecord) -> bool {
-    verify_signature(
-        &signed.record.author.0,
-        &signed.record.signing_bytes(),
-        &signed.signature,
-    )
+pub fn verify_record(check: Check<'_>, signed: &SignedRecord) -> bool {
+    check(&Signed {
+        key: &signed.record.author.0,
+        bytes: &signed.record.signing_bytes(),
+        signature: &signed.signature,
+    })
 }
 
 /// Whether a ticket opens its network at this wall time. Whether it was revoked, its network
@@ -74,12 +79,12 @@ pub fn verify_record(signed: &SignedRecord) -> bool {
 ///
 /// # Errors
 /// [`TicketFault`], with what to do.
-pub fn verify_ticket(ticket: &Ticket, now: Wall) -> Result<(), TicketFault> {
+pub fn verify_ticket(check: Check<'_>, ticket: &Ticket, now: Wall) -> Result<(), TicketFault> {
     let grant = &ticket.grant.grant;
     let key = SigningKey::from_bytes(&ticket.secret)
         .verifying_key()
         .to_bytes();
-    if !verify_grant(&ticket.grant) {
+    if !verify_grant(check, &ticket.grant) {
         return Err(TicketFault::Forged);
     }
     if key != grant.ticket.0 {
@@ -97,6 +102,7 @@ pub fn verify_ticket(ticket: &Ticket, now: Wall) -> Result<(), TicketFault> {
 /// # Errors
 /// What the peer is told.
 pub fn verify_credential(
+    check: Check<'_>,
     network: NetworkId,
     peer: NodeId,
     credential: &Credential,
@@ -110,8 +116,12 @@ pub fn verify_credential(
     // The network's id is a digest of owner and label: no other owner comes to it.
     let grant = &signed.grant;
     let belongs = grant.network() == network
-        && verify_grant(signed)
-        && verify_signature(&grant.ticket.0, &grant.joining_bytes(peer), joined);
+        && verify_grant(check, signed)
+        && check(&Signed {
+            key: &grant.ticket.0,
+            bytes: &grant.joining_bytes(peer),
+            signature: joined,
+        });
     match grant.expires {
         _ if !belongs => Err(Deny::BadCredential),
         Some(expires) if expires <= now => Err(Deny::Expired),
@@ -125,6 +135,7 @@ pub fn verify_credential(
 /// # Errors
 /// [`IntroductionFault`]: it is skipped and counted.
 pub fn verify_introduction(
+    check: Check<'_>,
     network: NetworkId,
     entry: &Introduction,
     now: Wall,
@@ -145,10 +156,10 @@ pub fn verify_introduction(
         return Err(IntroductionFault::FromTheFuture);
     }
     let said = Capabilities::decode(value).map_err(|_| IntroductionFault::Malformed)?;
-    if !verify_record(&entry.record) {
+    if !verify_record(check, &entry.record) {
         return Err(IntroductionFault::Forged);
     }
-    verify_credential(network, record.author, &entry.credential, now)
+    verify_credential(check, network, record.author, &entry.credential, now)
         .map_err(IntroductionFault::NotAMember)?;
     Ok(said)
 }
@@ -156,12 +167,13 @@ pub fn verify_introduction(
 /// The ticket that a record withdraws, if its network's owner signed it.
 #[must_use]
 pub fn verify_revocation(
+    check: Check<'_>,
     network: NetworkId,
     owner: NodeId,
     signed: &SignedRecord,
 ) -> Option<TicketKey> {
     let ticket = revoked_ticket(network, owner, signed)?;
-    verify_record(signed).then_some(ticket)
+    verify_record(check, signed).then_some(ticket)
 }
 
 /// The ticket that a record names as withdrawn; its signature is not looked at.

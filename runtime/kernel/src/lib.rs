@@ -20,7 +20,9 @@ pub use effect::{
     Child, Effect, Exit, How, Incarnation, Outbox, Restart, ReturnReason, Signal, Source,
 };
 pub use entropy::Entropy;
-pub use machine::{Ctx, Deadline, DynMachine, Erased, Failure, Machine, Signer, Turn, View};
+pub use machine::{
+    Ctx, Deadline, DynMachine, Erased, Failure, Machine, Signed, Signer, Turn, View,
+};
 pub use mailbox::{Depth, Limits, Shed, admit, limits_of};
 pub use messages::{Micros, Mono, Now, Wall};
 pub use restart::{Decision, History, decide};

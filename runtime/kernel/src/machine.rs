@@ -46,12 +46,28 @@ pub struct View {
     pub facts: Vec<(&'static str, String)>,
 }
 
+/// A signature, and what it is said to be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The ed25519 key.
+    pub key: &'a [u8; 32],
+    /// What was signed.
+    pub bytes: &'a [u8],
+    /// By which signature.
+    pub signature: &'a Signature,
+}
+
 /// Signs with the node's key, which nobody sees.
 pub trait Signer: Send + Sync + fmt::Debug {
     /// Whose signatures they are.
     fn node(&self) -> NodeId;
     /// The ed25519 signature of `bytes`.
     fn sign(&self, bytes: &[u8]) -> Signature;
+    /// Whether a signature holds, by `check`, whose answer depends on nothing else: a world of many
+    /// nodes, each of which checks what the others have checked, may remember it.
+    fn verify(&self, signed: &Signed<'_>, check: fn(&Signed<'_>) -> bool) -> bool {
+        check(signed)
+    }
 }
 
 /// What a machine is given besides its seed.

@@ -1,7 +1,7 @@
 //! The trace: every turn of every machine, digested, so that two runs can be compared by one
 //! number.
 
-use crate::{Effect, Incarnation, Signal};
+use crate::{Effect, Incarnation, Signal, Turn};
 use messages::{Address, Digest, Hasher, Letter, Now};
 use serde::{Deserialize, Serialize};
 
@@ -26,12 +26,21 @@ pub enum TraceEvent {
     Shed(Box<Letter>),
 }
 
-/// The digest of a run so far.
+/// A turn's cause, encoded as the event of the same name.
+#[derive(Serialize)]
+enum Cause<'a> {
+    Letter(&'a Letter),
+    Signal(&'a Signal),
+    Deadline,
+}
+
+/// The digest of a run, event by event: equal for equal runs.
 #[derive(Clone, Debug)]
 pub struct Trace {
     hasher: Hasher,
     events: u64,
-    scratch: Vec<u8>,
+    /// Entries that are not hashed yet: long runs of bytes are hashed several times as fast.
+    pending: Vec<u8>,
 }
 
 impl Default for Trace {
@@ -47,7 +56,7 @@ impl Trace {
         Self {
             hasher: Hasher::new("mesh-node trace v1"),
             events: 0,
-            scratch: Vec::new(),
+            pending: Vec::new(),
         }
     }
 
@@ -60,13 +69,30 @@ impl Trace {
         life: Incarnation,
         event: &TraceEvent,
     ) {
+        self.entry(&(now, node, who, life, event));
+    }
+
+    /// Adds what a machine is about to take: the same entry as that of the event.
+    pub fn add_turn(&mut self, now: Now, node: u32, who: Address, life: Incarnation, turn: &Turn) {
+        let cause = match turn {
+            Turn::Letter(letter) => Cause::Letter(letter),
+            Turn::Signal(signal) => Cause::Signal(signal),
+            Turn::Deadline => Cause::Deadline,
+        };
+        self.entry(&(now, node, who, life, cause));
+    }
+
+    /// An entry tells by itself where it ends.
+    fn entry(&mut self, entry: &impl Serialize) {
         self.events += 1;
-        self.scratch.clear();
-        let scratch = std::mem::take(&mut self.scratch);
-        let entry = (now, node, who, life, event);
-        if let Ok(bytes) = postcard::to_extend(&entry, scratch) {
-            self.hasher.part(&bytes);
-            self.scratch = bytes;
+        let begun = self.pending.len();
+        match postcard::to_io(entry, &mut self.pending) {
+            Ok(_) => {}
+            Err(_) => self.pending.truncate(begun),
+        }
+        if self.pending.len() >= PENDING_BYTES {
+            self.hasher.part(&self.pending);
+            self.pending.clear();
         }
     }
 
@@ -79,6 +105,14 @@ impl Trace {
     /// The digest of all of them, in order.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.hasher.finish()
+        let mut hasher = self.hasher.clone();
+        hasher.part(&self.pending);
+        hasher.finish()
     }
 }
+
+/// What is hashed at once: 64 of the hash's own chunks.
+const PENDING_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

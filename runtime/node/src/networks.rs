@@ -24,7 +24,7 @@ pub enum JoinError {
 /// [`JoinError`], each a sentence that says what to do.
 pub fn membership_of(text: &str, me: NodeId, now: Wall) -> Result<Membership, JoinError> {
     let ticket = Ticket::parse(text)?;
-    roster::verify_ticket(&ticket, now)?;
+    roster::verify_ticket(&roster::ed25519, &ticket, now)?;
     let Grant { owner, label, .. } = &ticket.grant.grant;
     if *owner == me {
         return Err(JoinError::Own);

@@ -47,7 +47,7 @@ fn the_record_says_what_is_served_and_where_and_verifies() {
         record: record.clone(),
         credential: credential(ME),
     };
-    assert!(crate::verify_introduction(network(), &entry, WALL).is_ok());
+    assert!(crate::verify_introduction(&crate::ed25519, network(), &entry, WALL).is_ok());
     let said = said(&record);
     assert_eq!((said.llms.len(), &said.addrs), (1, &addrs(ME)));
     assert_eq!(&*said.app_version, "1.0");

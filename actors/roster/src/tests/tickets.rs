@@ -70,7 +70,7 @@ fn a_ticket_is_handed_out_when_it_is_durable_and_opens_the_network() {
     let mut bench = owner();
     let end = Some(WALL + Micros::from_secs(3_600));
     let ticket = issue(&mut bench, "laptop", end);
-    assert_eq!(crate::verify_ticket(&ticket, WALL), Ok(()));
+    assert_eq!(crate::verify_ticket(&crate::ed25519, &ticket, WALL), Ok(()));
     assert_eq!((ticket.issuer, &ticket.addrs), (node(OWNER), &addrs(OWNER)));
     let made = join(&ticket, node(PEER));
     assert_eq!(bench.verdict(PEER, made), Verdict::Admit { until: end });
@@ -146,7 +146,7 @@ fn withdrawing_a_ticket_cuts_off_whoever_came_by_it_and_tells_the_others() {
     let [peer_session::Input::Revoke(record)] = told.as_slice() else {
         panic!("{told:?}")
     };
-    let named = crate::verify_revocation(network(), node(OWNER), record);
+    let named = crate::verify_revocation(&crate::ed25519, network(), node(OWNER), record);
     assert_eq!(named, Some(bad.grant.grant.ticket));
     assert_eq!(
         bench.verdict(12, join(&bad, node(12))),

@@ -2,24 +2,24 @@
 
 use super::*;
 use crate::{
-    IntroductionFault, TicketFault, verify_credential, verify_introduction, verify_revocation,
-    verify_ticket,
+    IntroductionFault, TicketFault, ed25519, verify_credential, verify_introduction,
+    verify_revocation, verify_ticket,
 };
 
 #[test]
 fn a_ticket_admits_whoever_joined_with_it_and_nobody_else() {
     let made = join(&ticket(100, None), node(PEER));
     assert_eq!(
-        verify_credential(network(), node(PEER), &made, WALL),
+        verify_credential(&ed25519, network(), node(PEER), &made, WALL),
         Ok(None)
     );
-    let other = verify_credential(network(), node(4), &made, WALL);
+    let other = verify_credential(&ed25519, network(), node(4), &made, WALL);
     assert_eq!(
         other,
         Err(Deny::BadCredential),
         "a credential names its node"
     );
-    let elsewhere = verify_credential(NetworkId([0; 32]), node(PEER), &made, WALL);
+    let elsewhere = verify_credential(&ed25519, NetworkId([0; 32]), node(PEER), &made, WALL);
     assert_eq!(elsewhere, Err(Deny::BadCredential), "and its network");
 }
 
@@ -28,9 +28,12 @@ fn a_grant_is_worth_nothing_without_the_owners_signature() {
     let mut forged = ticket(100, None);
     forged.grant.signature = sign(PEER, &forged.grant.grant.signing_bytes());
     let made = join(&forged, node(PEER));
-    let verdict = verify_credential(network(), node(PEER), &made, WALL);
+    let verdict = verify_credential(&ed25519, network(), node(PEER), &made, WALL);
     assert_eq!(verdict, Err(Deny::BadCredential));
-    assert_eq!(verify_ticket(&forged, WALL), Err(TicketFault::Forged));
+    assert_eq!(
+        verify_ticket(&ed25519, &forged, WALL),
+        Err(TicketFault::Forged)
+    );
 }
 
 #[test]
@@ -40,7 +43,7 @@ fn a_grant_of_another_owner_with_the_same_label_opens_another_network() {
     foreign.grant.signature = sign(PEER, &foreign.grant.grant.signing_bytes());
     let made = join(&foreign, node(4));
     assert_eq!(
-        verify_credential(network(), node(4), &made, WALL),
+        verify_credential(&ed25519, network(), node(4), &made, WALL),
         Err(Deny::BadCredential)
     );
 }
@@ -50,9 +53,12 @@ fn a_ticket_without_its_secret_admits_nobody() {
     let mut stolen = ticket(100, None);
     stolen.secret = [101; 32];
     let made = join(&stolen, node(PEER));
-    let verdict = verify_credential(network(), node(PEER), &made, WALL);
+    let verdict = verify_credential(&ed25519, network(), node(PEER), &made, WALL);
     assert_eq!(verdict, Err(Deny::BadCredential));
-    assert_eq!(verify_ticket(&stolen, WALL), Err(TicketFault::WrongSecret));
+    assert_eq!(
+        verify_ticket(&ed25519, &stolen, WALL),
+        Err(TicketFault::WrongSecret)
+    );
 }
 
 #[test]
@@ -61,35 +67,42 @@ fn a_membership_ends_with_its_tickets_time() {
     let short = ticket(100, Some(end));
     let made = join(&short, node(PEER));
     assert_eq!(
-        verify_credential(network(), node(PEER), &made, WALL),
+        verify_credential(&ed25519, network(), node(PEER), &made, WALL),
         Ok(Some(end))
     );
-    let verdict = verify_credential(network(), node(PEER), &made, end);
+    let verdict = verify_credential(&ed25519, network(), node(PEER), &made, end);
     assert_eq!(verdict, Err(Deny::Expired));
-    assert_eq!(verify_ticket(&short, WALL), Ok(()));
-    assert_eq!(verify_ticket(&short, end), Err(TicketFault::Expired));
+    assert_eq!(verify_ticket(&ed25519, &short, WALL), Ok(()));
+    assert_eq!(
+        verify_ticket(&ed25519, &short, end),
+        Err(TicketFault::Expired)
+    );
 }
 
 #[test]
 fn a_ticket_survives_being_written_and_read() {
     let text = ticket(100, None).to_string();
-    assert_eq!(verify_ticket(&Ticket::parse(&text).unwrap(), WALL), Ok(()));
+    assert_eq!(
+        verify_ticket(&ed25519, &Ticket::parse(&text).unwrap(), WALL),
+        Ok(())
+    );
 }
 
 #[test]
 fn only_the_owner_is_the_owner() {
     let owner = credential(OWNER);
     assert_eq!(
-        verify_credential(network(), node(OWNER), &owner, WALL),
+        verify_credential(&ed25519, network(), node(OWNER), &owner, WALL),
         Ok(None)
     );
-    let other = verify_credential(network(), node(PEER), &owner, WALL);
+    let other = verify_credential(&ed25519, network(), node(PEER), &owner, WALL);
     assert_eq!(other, Err(Deny::BadCredential));
 }
 
 #[test]
 fn each_fault_of_an_introduction_is_found() {
-    let verify = |entry: &Introduction| verify_introduction(network(), entry, WALL).map(|_| ());
+    let verify =
+        |entry: &Introduction| verify_introduction(&ed25519, network(), entry, WALL).map(|_| ());
     assert_eq!(verify(&advert(PEER, 1)), Ok(()));
     let changed = |change: fn(&mut Record)| {
         let mut record = advert(PEER, 1).record.record;
@@ -126,7 +139,8 @@ fn each_fault_of_an_introduction_is_found() {
 
 #[test]
 fn only_the_owner_revokes_and_nothing_takes_it_back() {
-    let verify = |record: &SignedRecord| verify_revocation(network(), node(OWNER), record);
+    let verify =
+        |record: &SignedRecord| verify_revocation(&ed25519, network(), node(OWNER), record);
     assert_eq!(verify(&revocation(100)), Some(ticket_key(100)));
     let changed = |by: u8, change: fn(&mut Record)| {
         let mut record = revocation(100).record;
