@@ -2,13 +2,15 @@
 
 use super::may_park;
 use crate::restart::History;
-use crate::{Child, Incarnation, ReturnReason, Source};
+use crate::{Child, Depth, Incarnation, ReturnReason, Source};
 use messages::observer::ChildState;
 use messages::{Class, Letter, Mono};
 use std::sync::Arc;
 
 /// Control letters that may wait for one actor: each peer, device or network sends a few.
 const PARKED_MAX: usize = 256;
+/// Bytes of data and of a peer's frames that may wait for one actor: four of the largest prompts.
+const PARKED_BYTES_MAX: usize = 4 << 20;
 
 /// What has an address.
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl Entry {
             Phase::Live | Phase::Failed { .. } | Phase::Stopping => return,
         };
         assert!(parked.0.len() <= PARKED_MAX, "too many letters wait");
+        assert!(parked.bytes() <= PARKED_BYTES_MAX, "too many bytes wait");
         let is_data = |(_, letter): &(Source, Letter)| !may_park(&letter.class());
         assert!(
             data_may_wait || !parked.0.iter().any(is_data),
@@ -122,11 +125,19 @@ impl Parked {
             let key = Class::Coalesce(key.clone());
             self.0.retain(|(_, waiting)| waiting.class() != key);
         }
-        if self.0.len() >= PARKED_MAX {
+        let depth = Depth::of(&class);
+        let bytes = self.bytes() + depth.data_bytes + depth.frame_bytes;
+        if self.0.len() >= PARKED_MAX || bytes > PARKED_BYTES_MAX {
             return Err(Box::new((letter, ReturnReason::ParkFull)));
         }
         self.0.push((from, letter.clone()));
         Ok(letter)
+    }
+
+    /// Bytes of the data and the frames that wait.
+    fn bytes(&self) -> usize {
+        let each = self.0.iter().map(|(_, letter)| Depth::of(&letter.class()));
+        each.map(|depth| depth.data_bytes + depth.frame_bytes).sum()
     }
 
     /// Those that may wait for a restart, and the data that waited for a first start.

@@ -246,3 +246,29 @@ fn what_waited_comes_back_when_its_actor_spends_its_restarts() {
         &["roster has back data 3: StartFailed"],
     );
 }
+
+#[test]
+fn so_many_bytes_wait_and_the_next_ones_come_back() {
+    let mut bench = Bench::new();
+    bench.act(Effect::Start(std::sync::Arc::new(crate::Child {
+        at: Address::Gateway,
+        seed: messages::Seed::Driver,
+        under: messages::Branch::Gateway,
+        restart: Restart::Permanent,
+    })));
+    let text = |len: usize| {
+        Letter::Gateway(messages::ports::gateway::Command::Delta {
+            request: messages::RequestId { boot: 1, n: 1 },
+            offset: 0,
+            text: messages::Text(vec![b'x'; len].into()),
+        })
+    };
+    let waits = |lines: Vec<String>| lines.iter().all(|line| line.contains(" waits for "));
+    for _ in 0..4 {
+        assert!(waits(bench.act(Effect::Tell(text((1 << 20) - 64)))));
+    }
+    assert!(!waits(bench.act(Effect::Tell(text(1)))), "four MiB wait");
+    // What weighs nothing finds room.
+    let models = messages::ports::gateway::Command::Models(List::new());
+    assert!(waits(bench.act(Effect::Tell(Letter::Gateway(models)))));
+}
