@@ -271,7 +271,7 @@ impl Switchboard {
     /// A leaf (an end of a stream) can be reached from now on.
     pub fn leaf_up(&mut self, who: Address) -> Incarnation {
         let life = self.next_life();
-        self.entries.insert(who, Entry::leaf(life));
+        self.entries.insert(who, Entry::leaf(who, life));
         life
     }
 

@@ -70,18 +70,30 @@ impl EventStream {
             self.begun = true;
             self.events.role(&mut out);
         }
-        if self.waiting.len() == 0 {
-            let mut more = Vec::new();
-            // Pending or not, the lane knows the waker by now.
-            let _ = call.poll(cx, &mut more);
-            self.waiting = more.into_iter();
+        // Until there is something to send or the lane is empty and knows the waker: events may
+        // come that have no text.
+        while out.is_empty() && self.call.is_some() && self.more(cx) {
+            self.write(&mut out);
         }
-        self.write(&mut out);
         if out.is_empty() {
             return self.poll_silence(cx, now);
         }
         self.last = now;
         Poll::Ready(Some(Bytes::from(out)))
+    }
+
+    /// Whether events wait.
+    fn more(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.waiting.len() > 0 {
+            return true;
+        }
+        let Some(call) = &self.call else {
+            return false;
+        };
+        let mut more = Vec::new();
+        let ready = call.poll(cx, &mut more).is_ready();
+        self.waiting = more.into_iter();
+        ready
     }
 
     fn write(&mut self, out: &mut Vec<u8>) {

@@ -5,7 +5,9 @@ use iroh::endpoint::{ReadError, RecvStream};
 use messages::wire::latest::{Frame, FrameError, HEADER_BYTES, Header};
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// Why no further frame comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,18 +61,43 @@ impl<F: Frame> FrameReader<F> {
                 return Ok(frame);
             }
             self.take_share().await;
-            match self.recv.read_chunk(CHUNK_BYTES).await {
-                Ok(Some(bytes)) => self.buffer.extend_from_slice(&bytes),
-                Ok(None) if self.buffer.is_empty() => return Err(Ended::Finished),
-                Ok(None) => return Err(Ended::Bad("the stream ends inside a frame".to_owned())),
-                Err(
-                    ReadError::Reset(_)
-                    | ReadError::ConnectionLost(_)
-                    | ReadError::ClosedStream
-                    | ReadError::ZeroRttRejected,
-                ) => return Err(Ended::Reset),
-            }
+            self.fill().await?;
         }
+    }
+
+    async fn fill(&mut self) -> Result<(), Ended> {
+        match self.recv.read_chunk(CHUNK_BYTES).await {
+            Ok(Some(bytes)) => {
+                self.buffer.extend_from_slice(&bytes);
+                Ok(())
+            }
+            Ok(None) if self.buffer.is_empty() => Err(Ended::Finished),
+            Ok(None) => Err(Ended::Bad("the stream ends inside a frame".to_owned())),
+            Err(
+                ReadError::Reset(_)
+                | ReadError::ConnectionLost(_)
+                | ReadError::ClosedStream
+                | ReadError::ZeroRttRejected,
+            ) => Err(Ended::Reset),
+        }
+    }
+
+    /// Waits until the next frame may be held whole: its head is here and, where it is large, its
+    /// share. Each part is bounded, so that whoever waits for others has its own time after it.
+    pub(crate) async fn ready(&mut self, head_wait: Duration) -> Result<(), Ended> {
+        let head = async {
+            while self.buffer.len() < HEADER_BYTES {
+                self.fill().await?;
+            }
+            Ok(())
+        };
+        let late = |_| Ended::Bad("no frame came in time".to_owned());
+        timeout(head_wait, head).await.map_err(late)??;
+        if let Some(head) = self.buffer.first_chunk::<HEADER_BYTES>() {
+            // No share is that large.
+            Header::parse(*head, F::BYTES_MAX).map_err(|error| Ended::Bad(error.to_string()))?;
+        }
+        timeout(SHARE_WAIT, self.take_share()).await.map_err(late)
     }
 
     /// The stream, for its end.
@@ -118,6 +145,9 @@ impl<F: Frame> FrameReader<F> {
     }
 }
 
+/// A share is free when a job before it has arrived, each within its own time; a request is given
+/// up by its asker before this.
+const SHARE_WAIT: Duration = Duration::from_secs(60);
 /// One read: more than a datagram. Twice this is what a stream may hold of a frame without a share
 /// in what large ones share: 32 MiB where a peer holds all its streams open.
 const CHUNK_BYTES: usize = 16 * 1024;

@@ -33,7 +33,7 @@ pub(crate) const EARLY_STREAMS_MAX: u32 = 8;
 pub(crate) const STRANGER_STREAMS: u32 = 4;
 /// Streams of sessions, above those of jobs: two per session where both sides opened one.
 const SESSION_STREAMS: u32 = 16;
-/// Large frames of job streams that a link's readers hold incomplete, in KiB: ten of the largest
+/// Large frames of job streams that a link's readers hold incomplete, in KiB: nine of the largest
 /// jobs. Whoever begins more of them and sends no end waits for nobody but itself.
 const LARGE_KIB_MAX: usize = 16 * 1024;
 /// What arrived is read within this time of a connection's end.

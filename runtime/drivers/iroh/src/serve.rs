@@ -104,9 +104,14 @@ impl Shared {
             large,
         } = member;
         let mut reader = FrameReader::sharing(recv, large);
-        let job = match timeout(REQUEST_WAIT, reader.next()).await {
-            Ok(Ok(JobRequest::Open(job))) => job,
-            Ok(Err(_)) | Err(_) => {
+        // Those that wait for others to arrive have their time once it is their turn.
+        let job = match reader.ready(REQUEST_WAIT).await {
+            Ok(()) => timeout(REQUEST_WAIT, reader.next()).await.ok(),
+            Err(ended) => Some(Err(ended)),
+        };
+        let job = match job {
+            Some(Ok(JobRequest::Open(job))) => job,
+            Some(Err(_)) | None => {
                 self.counts().jobs.add();
                 return reset(&mut send, reader.recv_mut(), code::BAD);
             }

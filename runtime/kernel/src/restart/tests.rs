@@ -7,7 +7,7 @@ fn failed() -> Exit {
 
 /// Decides on failures at these instants, in milliseconds, of one child.
 fn decisions(at_ms: &[u64]) -> Vec<Decision> {
-    let mut history = History::default();
+    let mut history = History::of(Address::Router);
     let now = |ms: &u64| Mono(ms * 1_000);
     at_ms
         .iter()
@@ -41,7 +41,7 @@ fn lives(
     mut life: impl FnMut(&mut Entropy) -> Micros,
 ) -> Vec<(Mono, Decision)> {
     let mut draw = Entropy::from_number(number);
-    let (mut history, mut now, mut seen) = (History::default(), Mono(0), Vec::new());
+    let (mut history, mut now, mut seen) = (History::of(Address::Router), Mono(0), Vec::new());
     while now < end {
         now = now + life(&mut draw);
         let decision = decide(now, Restart::Permanent, &failed(), &mut history);
@@ -117,7 +117,7 @@ fn who_lived_well_has_a_whole_budget_and_who_did_not_spends_it() {
         assert_eq!(parked, parks, "a life of {life:?} each time");
     }
     // Whoever could not be started has not lived, however long that took.
-    let mut history = History::default();
+    let mut history = History::of(Address::Router);
     let unborn = Exit::StartFailed(String::new());
     let spent = (0..14)
         .map(|n| {
@@ -151,7 +151,7 @@ fn who_restarts_after_what() {
     ];
     for (exit, abnormal) in exits {
         let again = |restart| {
-            let decision = decide(Mono(0), restart, &exit, &mut History::default());
+            let decision = decide(Mono(0), restart, &exit, &mut History::of(Address::Router));
             decision != Decision::Forget
         };
         assert_eq!(exit.is_abnormal(), abnormal);
@@ -164,19 +164,35 @@ fn who_restarts_after_what() {
 
 #[test]
 fn an_exit_that_needs_no_restart_is_no_failure() {
-    let mut history = History::default();
+    let mut history = History::of(Address::Router);
     for _ in 0..20 {
         let decision = decide(Mono(0), Restart::Transient, &Exit::Normal, &mut history);
         assert_eq!(decision, Decision::Forget);
     }
-    assert_eq!(history, History::default());
+    assert_eq!(history, History::of(Address::Router));
 }
 
 #[test]
 fn a_history_never_overflows() {
-    let mut history = History::default();
+    let mut history = History::of(Address::Router);
     for n in 0..10_000 {
         let _ = decide(Mono(n), Restart::Permanent, &failed(), &mut history);
         assert!(history.failures < FAILURES_MAX);
     }
+}
+
+#[test]
+fn an_engine_that_dies_of_its_model_after_minutes_spends_its_budget() {
+    let parks = |child: Address, life: u64| {
+        let mut history = History::of(child);
+        let mut now = Mono(0);
+        (0..14).any(|_| {
+            now = now + Micros::from_secs(life);
+            decide(now, Restart::Permanent, &failed(), &mut history) == PARK
+        })
+    };
+    let engine = Address::Engine(messages::DeviceId(0));
+    assert!(parks(engine, 300));
+    assert!(!parks(engine, 700));
+    assert!(!parks(Address::Router, 300));
 }

@@ -4,7 +4,7 @@ use super::may_park;
 use crate::restart::History;
 use crate::{Child, Depth, Incarnation, ReturnReason, Source};
 use messages::observer::ChildState;
-use messages::{Class, Letter, Mono};
+use messages::{Address, Class, Letter, Mono};
 use std::sync::Arc;
 
 /// Control letters that may wait for one actor: each peer, device or network sends a few.
@@ -43,22 +43,23 @@ pub(super) enum Phase {
 impl Entry {
     pub(super) fn starting(child: Arc<Child>, life: Incarnation) -> Self {
         let phase = Phase::Starting(Parked::default());
+        let history = History::of(child.at);
         Self {
             child: Some(child),
             life,
             phase,
-            history: History::default(),
+            history,
             starts: 1,
             shown: None,
         }
     }
 
-    pub(super) fn leaf(life: Incarnation) -> Self {
+    pub(super) fn leaf(at: Address, life: Incarnation) -> Self {
         Self {
             child: None,
             life,
             phase: Phase::Live,
-            history: History::default(),
+            history: History::of(at),
             starts: 1,
             shown: None,
         }

@@ -45,6 +45,16 @@ const COMMON: &[Rule] = &[
     ("presence_penalty", is_zero, "0"),
     ("frequency_penalty", is_zero, "0"),
     ("logit_bias", is_nothing, "{}"),
+    // Of other servers of this API, and known to many clients.
+    ("top_k", is_no_limit, "0 or -1"),
+    ("min_p", is_zero, "0"),
+    ("typical_p", is_one, "1"),
+    ("repetition_penalty", is_one, "1"),
+    ("repeat_penalty", is_one, "1"),
+    ("grammar", is_no_text, "\"\""),
+    ("json_schema", is_nothing, "{}"),
+    ("ignore_eos", is_false, "false"),
+    ("min_tokens", is_zero, "0"),
 ];
 
 /// What the chat route takes.
@@ -95,6 +105,11 @@ fn is_one(value: &RawValue) -> bool {
 
 fn is_zero(value: &RawValue) -> bool {
     number(value) == Some(0.0)
+}
+
+/// What other servers take for "all tokens".
+fn is_no_limit(value: &RawValue) -> bool {
+    matches!(number(value), Some(0.0 | -1.0))
 }
 
 fn is_false(value: &RawValue) -> bool {

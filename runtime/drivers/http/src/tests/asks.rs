@@ -102,6 +102,26 @@ fn neutral_values_are_taken_and_others_named() {
 }
 
 #[test]
+fn parameters_of_other_servers_are_named_too() {
+    ignores(BOTH, "top_k", &[json!(0), json!(-1)]);
+    refuses(BOTH, "top_k", &[json!(1), json!(40), json!("x")]);
+    for name in ["min_p", "min_tokens"] {
+        ignores(BOTH, name, &[json!(0)]);
+        refuses(BOTH, name, &[json!(0.1), json!(5)]);
+    }
+    for name in ["repetition_penalty", "repeat_penalty", "typical_p"] {
+        ignores(BOTH, name, &[json!(1)]);
+        refuses(BOTH, name, &[json!(1.1), json!(0)]);
+    }
+    ignores(BOTH, "grammar", &[json!("")]);
+    refuses(BOTH, "grammar", &[json!("root ::= \"x\""), json!({})]);
+    ignores(BOTH, "json_schema", &[json!({})]);
+    refuses(BOTH, "json_schema", &[json!({ "type": "object" })]);
+    ignores(BOTH, "ignore_eos", &[json!(false)]);
+    refuses(BOTH, "ignore_eos", &[json!(true)]);
+}
+
+#[test]
 fn what_nobody_knows_is_skipped() {
     let deep = serde_json::from_str::<Value>(&format!("{}{}", "[".repeat(100), "]".repeat(100)));
     let values = [json!("x"), json!({ "a": [1, 2] }), deep.expect("JSON")];

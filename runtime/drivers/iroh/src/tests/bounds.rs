@@ -6,13 +6,16 @@ use crate::endpoint::{STREAM_WINDOW, source_of};
 use crate::links::STRANGERS_PER_SOURCE_MAX;
 use iroh::endpoint::{ConnectionError, SendStream};
 use iroh::{EndpointAddr, EndpointId};
-use messages::limits::{FRAMES_WAITING_BYTES_MAX, JOB_FRAME_BYTES_MAX, REPLY_FRAME_BYTES_MAX};
+use messages::limits::{
+    FRAMES_WAITING_BYTES_MAX, JOB_FRAME_BYTES_MAX, PROMPT_BYTES_MAX, REPLY_FRAME_BYTES_MAX,
+    TOKENS_MAX,
+};
 use messages::peer_session::{Input, LinkLoss};
 use messages::ports::stream::Command as StreamCommand;
 use messages::ports::transport::Command;
 use messages::request_proxy::Flow;
-use messages::wire::latest::{ALPN, ControlFrame, Purpose};
-use messages::{Address, Letter};
+use messages::wire::latest::{ALPN, ControlFrame, Frame as _, JobRequest, Purpose};
+use messages::{Address, Letter, List, Prompt, Text, TokenId};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -190,4 +193,31 @@ async fn a_thousand_jobs_are_open_at_once_over_one_link() {
         let asked = b.session("Inbound").await;
         assert!(matches!(asked, Input::Inbound { .. }), "{asked:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_job_that_waits_for_others_has_its_own_time_after_them() {
+    const HELD: usize = 16 * 1024 * 1024 / JOB_FRAME_BYTES_MAX;
+    let mut node = Node::start(2).await;
+    let (conn, _control, _recv, _) = member(&mut node).await;
+    let begun = partial(JOB_FRAME_BYTES_MAX, 1, STREAM_WINDOW as usize);
+    let mut held = Vec::new();
+    for _ in 0..HELD {
+        let (mut send, recv) = stream(&conn, Purpose::Job, NETWORK).await;
+        within_patience(send.write_all(&begun)).await.unwrap();
+        held.push((send, recv));
+    }
+    let mut whole = job(id_of(9), 1, 1);
+    whole.prompt = Prompt::Raw(Text::from("x".repeat(PROMPT_BYTES_MAX)));
+    whole.resume = List::truncated(vec![TokenId(u32::MAX); TOKENS_MAX]);
+    let (mut send, _recv) = stream(&conn, Purpose::Job, NETWORK).await;
+    let mut late = JoinSet::new();
+    let frame = JobRequest::Open(whole).encode().unwrap();
+    late.spawn(async move { send.write_all(&frame).await.map(|()| send) });
+    // The others never end, and are given up; then there is room.
+    let Input::Inbound { job, .. } = node.session("Inbound").await else {
+        panic!("no job");
+    };
+    assert_eq!(job.resume.len(), TOKENS_MAX);
+    late.join_next().await.unwrap().unwrap().unwrap();
 }
