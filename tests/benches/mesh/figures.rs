@@ -25,6 +25,11 @@ pub(crate) fn ratio(one: &[f64], other: &[f64]) -> f64 {
     median(&ratios)
 }
 
+/// Says whether an aim was met; nothing depends on it, as a busy machine misses any.
+pub(crate) fn aim(what: &str, met: bool) {
+    println!("- {what}: {}", if met { "met" } else { "missed" });
+}
+
 pub(crate) fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }

@@ -1,6 +1,7 @@
 //! What a session and a stream keep in memory.
 
 use crate::client::Client;
+use crate::figures::aim;
 use crate::mesh::{Pair, chat, runtime};
 use anyhow::{Context, Result};
 use std::fs;
@@ -48,6 +49,8 @@ pub(crate) fn measure() -> Result<()> {
         mib(a),
         mib(b)
     );
+    aim("100 MB at most in each node", a.max(b) <= 100_000_000);
+    println!();
     Ok(())
 }
 

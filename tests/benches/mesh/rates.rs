@@ -2,7 +2,7 @@
 
 use crate::bare::Bare;
 use crate::client::{Client, now};
-use crate::figures::{median, ratio};
+use crate::figures::{aim, median, ratio};
 use crate::mesh::{Pair, chat, runtime};
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -60,6 +60,10 @@ pub(crate) fn measure() -> Result<()> {
             ratio(&side.events, &events),
         );
     }
+    println!();
+    let hop = &sides[2];
+    aim("5,000 answers/s through B", median(&hop.answers) >= 5_000.0);
+    aim("20,000 events/s through B", median(&hop.events) >= 20_000.0);
     println!();
     Ok(())
 }
