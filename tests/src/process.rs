@@ -119,13 +119,18 @@ impl Node {
     /// Starts `mesh-node serve` on loopback, any ports, and waits until it is ready.
     #[must_use]
     pub fn serve(home: &Path, arguments: &[&str]) -> Self {
-        let fixed = ["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
         let listen = ["--listen", "127.0.0.1:0"];
-        let mut all: Vec<&str> = fixed.to_vec();
-        if !arguments.contains(&"--listen") {
-            all.extend(listen);
+        if arguments.contains(&"--listen") {
+            return Self::serve_everywhere(home, arguments);
         }
-        all.extend(arguments);
+        Self::serve_everywhere(home, &[&listen[..], arguments].concat())
+    }
+
+    /// The same, with peers where the node has them by itself: on every interface.
+    #[must_use]
+    pub fn serve_everywhere(home: &Path, arguments: &[&str]) -> Self {
+        let fixed = ["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+        let all = [&fixed[..], arguments].concat();
         let mut child = command(home, &all)
             .stdout(Stdio::piped())
             .stderr(log(home))
@@ -239,7 +244,7 @@ impl Node {
     }
 
     /// Asks the status again and again until the condition holds.
-    fn wait_for(&self, what: &str, mut holds: impl FnMut(&serde_json::Value) -> bool) {
+    pub fn wait_for(&self, what: &str, mut holds: impl FnMut(&serde_json::Value) -> bool) {
         let mut last = serde_json::Value::Null;
         for _ in 0..1_000 {
             last = self.status();

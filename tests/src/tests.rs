@@ -3,6 +3,7 @@
 mod bad_input;
 #[cfg(feature = "llama")]
 mod builtin;
+mod command_line;
 mod hermetic;
 mod hostile;
 mod mesh;

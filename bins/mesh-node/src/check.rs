@@ -1,8 +1,12 @@
 //! What is wrong with a configuration before anything is started: `config check` and `serve` say
 //! the same.
 
-use anyhow::{Result, bail, ensure};
-use node::{Config, Engine};
+use crate::cli::Serve;
+use crate::file::place;
+use anyhow::{Result, anyhow, bail, ensure};
+use node::{ApiKey, Config, Engine, gguf};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 #[cfg(test)]
@@ -16,49 +20,93 @@ const BUILTIN: &str = "builtin";
 /// Whether the node can start with this: models, engine and addresses fit each other.
 ///
 /// # Errors
-/// A sentence that names the file, the key and what to do.
-pub(crate) fn check(config: &Config) -> Result<()> {
-    let file = config.home.join("config.toml");
-    let file = file.display();
-    for (key, at) in [("api", config.api), ("console", config.console)] {
+/// A sentence that names the flag, or the file and its key, and what to do.
+pub(crate) fn check(config: &Config, flags: &Serve) -> Result<()> {
+    let home = &config.home;
+    if let Some(key) = &config.api_key {
+        let at = place(home, flags.api_key_file.is_some(), "api_key_file");
+        ApiKey::new(key).map_err(|why| anyhow!("{at}: {why}"))?;
+    }
+    for (key, addr, is_flag) in [
+        ("api", config.api, flags.api.is_some()),
+        ("console", config.console, flags.console.is_some()),
+    ] {
         ensure!(
-            at.ip().is_loopback() || config.api_key.is_some(),
-            "{file}: {key} = \"{at}\": other machines can reach it, so clients must present a \
-             key: set api_key_file (--api-key-file), or a loopback address such as 127.0.0.1:{} \
-             (--{key})",
-            at.port()
+            addr.ip().is_loopback() || config.api_key.is_some(),
+            "{}: other machines can reach {addr}, so clients must present a key: set {}, or a \
+             loopback address such as 127.0.0.1:{}",
+            place(home, is_flag, key),
+            if is_flag {
+                "--api-key-file"
+            } else {
+                "api_key_file"
+            },
+            addr.port()
         );
     }
+    let is_flag = !flags.models.is_empty();
+    let at = place(home, is_flag, if is_flag { "model" } else { "models" });
     for model in &config.models {
-        check_model(model, config.engine, &config.home)
-            .map_err(|error| error.context(format!("{file}: models = [\"{model}\"] (--model)")))?;
+        let engine = Chosen {
+            engine: config.engine,
+            is_flag: is_flag || flags.engine.is_some(),
+        };
+        check_model(model, &engine, home).map_err(|why| anyhow!("{at} {model}: {why}"))?;
     }
     Ok(())
 }
 
-fn check_model(model: &str, engine: Engine, home: &Path) -> Result<()> {
-    match engine {
+/// The engine, and how another one is chosen.
+struct Chosen {
+    engine: Engine,
+    is_flag: bool,
+}
+
+impl Chosen {
+    fn another(&self, name: &str) -> String {
+        match self.is_flag {
+            true => format!("--engine {name}"),
+            false => format!("engine = \"{name}\""),
+        }
+    }
+}
+
+fn check_model(model: &str, engine: &Chosen, home: &Path) -> Result<()> {
+    match engine.engine {
         Engine::Scripted { .. } => ensure!(
             model == SCRIPTED,
-            "the scripted engine serves `scripted` alone: set engine = \"llama\" (--engine llama)"
+            "the scripted engine serves `{SCRIPTED}` alone: set {}",
+            engine.another("llama")
         ),
         Engine::Llama if model == SCRIPTED => {
-            bail!("this model takes engine = \"scripted\" (--engine scripted)")
+            bail!("this model takes {}", engine.another(SCRIPTED))
         }
-        Engine::Llama if model == BUILTIN => {}
-        Engine::Llama => check_file(model, home)?,
+        Engine::Llama => {
+            if model != BUILTIN {
+                check_file(model, home)?;
+            }
+            ensure!(
+                cfg!(feature = "llama"),
+                "this mesh-node was built without llama.cpp: build it with `cargo build \
+                 --release -p mesh-node`, or serve `{SCRIPTED}` with {}",
+                engine.another(SCRIPTED)
+            );
+        }
     }
     Ok(())
 }
 
-/// Whether a reference leads to a file; what is in it is checked at the start.
+/// Whether a reference leads to a file whose header makes sense. Reading all of it is left to the
+/// start: files are large.
 fn check_file(model: &str, home: &Path) -> Result<()> {
     let folder = home.join("models");
-    if let Some((scheme, _)) = model.split_once("://") {
+    if let Some((scheme, rest)) = model.split_once("://") {
+        let file = rest.rsplit('/').next().filter(|file| !file.is_empty());
+        let file = file.unwrap_or("model.gguf");
         bail!(
-            "{scheme}:// models are not downloaded: fetch the .gguf file yourself, put it into \
-             {} and name it without its folder",
-            folder.display()
+            "{scheme}:// models are not downloaded: fetch {file} yourself, put it in place as {} \
+             and name it {file}",
+            folder.join(file).display()
         );
     }
     let candidates: Vec<PathBuf> = if model.contains(MAIN_SEPARATOR) {
@@ -66,14 +114,16 @@ fn check_file(model: &str, home: &Path) -> Result<()> {
     } else {
         vec![folder.join(model), folder.join(format!("{model}.gguf"))]
     };
-    let looked: Vec<String> = candidates
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    ensure!(
-        candidates.iter().any(|path| path.is_file()),
-        "{} is no file: put the model there, or name `builtin`",
-        looked.join(" or ")
-    );
+    let Some(path) = candidates.iter().find(|path| path.is_file()) else {
+        let looked = candidates.iter().map(|path| path.display().to_string());
+        bail!(
+            "{} is no file: put the model there, or name `{BUILTIN}`",
+            looked.collect::<Vec<_>>().join(" or ")
+        );
+    };
+    let fault = |why: &dyn std::fmt::Display| anyhow!("{}: {why}", path.display());
+    let file = File::open(path).map_err(|error| fault(&error))?;
+    let length = file.metadata().map_err(|error| fault(&error))?.len();
+    gguf::read_header(BufReader::new(file), length).map_err(|error| fault(&error))?;
     Ok(())
 }

@@ -83,7 +83,7 @@ pub(crate) struct Serve {
     /// Where the management API listens [default: 127.0.0.1:3131].
     #[arg(long, value_name = "ADDR")]
     pub(crate) console: Option<SocketAddr>,
-    /// Where peers connect, UDP; repeat for more [default: every interface].
+    /// Where peers connect, UDP; repeat for more [default: every interface, IPv4 and IPv6].
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<SocketAddr>,
     /// What runs the models [default: llama].

@@ -1,10 +1,11 @@
 //! Commands that ask a running node, or look at a home.
 
+mod config;
 mod status;
 
-use crate::cli::{Cli, Command, Config as ConfigCommand, Identity, Serve, Ticket};
-use crate::file::{self, File, TEMPLATE};
-use crate::{check, print, serve};
+use crate::cli::{Cli, Command, Config as ConfigCommand, Identity, Ticket};
+use crate::file::{self, TEMPLATE};
+use crate::{print, serve};
 use anyhow::{Context, Result, bail};
 use messages::{Ticket as Invitation, TicketKey, Wall};
 use node::control::{ClientError, Request, Response, ask};
@@ -28,14 +29,19 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
     }
     let home = file::home(cli.home)?;
     match cli.command {
-        Command::Serve(arguments) => return serve::run(&home, &arguments),
+        Command::Serve(arguments) => return serve::run(&home, &arguments, cli.json),
         Command::Init => init(&home, cli.json)?,
         Command::Ticket { command } => ticket(&home, command, cli.json)?,
         Command::Join { ticket } => join(&home, ticket, cli.json)?,
         Command::Status => status::show(&home, cli.json)?,
         Command::Models => status::models(&home, cli.json)?,
         Command::Stop => stop(&home, cli.json)?,
-        Command::Config { command } => return config(&home, &command, cli.json),
+        Command::Config {
+            command: ConfigCommand::Check,
+        } => return config::check(&home, cli.json),
+        Command::Config {
+            command: ConfigCommand::Show,
+        } => config::show(&home, cli.json)?,
         Command::Identity {
             command: Identity::Show,
         } => identity(&home, cli.json)?,
@@ -159,52 +165,6 @@ fn stop(home: &Path, as_json: bool) -> Result<()> {
         print::line("stopped");
     }
     Ok(())
-}
-
-fn config(home: &Path, command: &ConfigCommand, as_json: bool) -> Result<ExitCode> {
-    let (file, unknown) = File::read(home)?;
-    let config = file::config(home, &file, &Serve::default())?;
-    if matches!(command, ConfigCommand::Check) {
-        file.log()?;
-        check::check(&config)?;
-    }
-    match command {
-        ConfigCommand::Show => {
-            let shown = json!({
-                "home": config.home,
-                "models": config.models,
-                "engine": format!("{:?}", config.engine),
-                "api": config.api,
-                "console": config.console,
-                "listen": config.listen,
-                "api_key": config.api_key.is_some(),
-            });
-            if as_json {
-                print::json(&shown);
-            } else if let Some(keys) = shown.as_object() {
-                for (key, value) in keys {
-                    print::line(&format!("{key} = {value}"));
-                }
-            }
-        }
-        ConfigCommand::Check if as_json => {
-            print::json(&json!({ "ok": unknown.is_empty(), "unknown_keys": unknown }));
-        }
-        ConfigCommand::Check => {
-            for key in &unknown {
-                print::error(&format!("config.toml: the key `{key}` is unknown"));
-            }
-            if unknown.is_empty() {
-                print::line("ok");
-            }
-        }
-    }
-    let bad = matches!(command, ConfigCommand::Check) && !unknown.is_empty();
-    Ok(if bad {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
 }
 
 fn identity(path: &Path, as_json: bool) -> Result<()> {

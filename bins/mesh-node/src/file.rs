@@ -1,12 +1,15 @@
 //! `config.toml`: the human's file. Read only; unknown keys are named, never dropped in silence.
 
 use crate::cli::{EngineKind, LogForm, Serve};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use node::{Config, Engine};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+
+#[cfg(test)]
+mod tests;
 
 /// The API's port.
 const API_PORT: u16 = 9337;
@@ -14,6 +17,8 @@ const API_PORT: u16 = 9337;
 const CONSOLE_PORT: u16 = 3131;
 /// Tokens per second of the scripted engine: a brisk reader's speed.
 const SCRIPTED_RATE: u32 = 50;
+/// How much of a faulty line is shown.
+const LINE_CHARS_MAX: usize = 80;
 /// What `init` writes: every key, commented out.
 pub(crate) const TEMPLATE: &str = "\
 # mesh-node reads this file and never writes it. Flags win over it.
@@ -24,13 +29,13 @@ pub(crate) const TEMPLATE: &str = "\
 # scripted_rate = 50             # tokens per second of the scripted engine
 # api = \"127.0.0.1:9337\"         # the OpenAI-compatible API
 # console = \"127.0.0.1:3131\"     # the management API
-# listen = [\"0.0.0.0:7337\"]      # where peers connect (UDP)
+# listen = [\"0.0.0.0:7337\", \"[::]:7337\"]  # where peers connect (UDP)
 # api_key_file = \"api.key\"       # required where api is not loopback
 # log = \"pretty\"                 # or \"json\"
 ";
 
 /// The file's keys.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct File {
     pub(crate) models: Vec<String>,
@@ -72,10 +77,13 @@ impl File {
     }
 
     fn parse(text: &str) -> Result<(Self, Vec<String>)> {
-        let table: toml::Table = text.parse()?;
+        let table: toml::Table = toml::from_str(text).map_err(|error| fault(text, &error))?;
         let known = |key: &&String| !KEYS.contains(&key.as_str());
         let unknown = table.keys().filter(known).cloned().collect();
-        Ok((table.try_into()?, unknown))
+        let file: Self = toml::from_str(text).map_err(|error| fault(text, &error))?;
+        file.engine()?;
+        file.log()?;
+        Ok((file, unknown))
     }
 
     pub(crate) fn engine(&self) -> Result<Option<EngineKind>> {
@@ -97,6 +105,20 @@ impl File {
     }
 }
 
+/// One line on what cannot be read, with the line of the file.
+fn fault(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let why = error.message().lines().collect::<Vec<_>>().join(", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before.map(|before| before.matches('\n').count()) {
+        Some(n) => {
+            let line = text.lines().nth(n).unwrap_or_default().trim();
+            let line: String = line.chars().take(LINE_CHARS_MAX).collect();
+            anyhow!("line {} (`{line}`): {why}", n + 1)
+        }
+        None => anyhow!("{why}"),
+    }
+}
+
 /// The configuration in force: a flag wins over a variable, a variable over the file.
 pub(crate) fn config(home: &Path, file: &File, serve: &Serve) -> Result<Config> {
     let rate = serve
@@ -111,8 +133,10 @@ pub(crate) fn config(home: &Path, file: &File, serve: &Serve) -> Result<Config> 
     let key_file = key_file.or_else(|| file.api_key_file.as_ref().map(|path| home.join(path)));
     let api_key = key_file
         .map(|path| {
-            std::fs::read_to_string(&path)
-                .with_context(|| format!("the API key file {}", path.display()))
+            std::fs::read_to_string(&path).with_context(|| {
+                let at = place(home, serve.api_key_file.is_some(), "api_key_file");
+                format!("{at}: the API key file {}", path.display())
+            })
         })
         .transpose()?;
     Ok(Config {
@@ -141,6 +165,14 @@ pub(crate) fn config(home: &Path, file: &File, serve: &Serve) -> Result<Config> 
         engine_command: engine_command()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+/// Where a value comes from that is at fault: the flag, or the file and its key.
+pub(crate) fn place(home: &Path, is_flag: bool, key: &str) -> String {
+    if is_flag {
+        return format!("--{}", key.replace('_', "-"));
+    }
+    format!("{}: {key}", home.join("config.toml").display())
 }
 
 /// A flag, else the variable's port on the file's or the loopback address.

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod commands;
 mod file;
+mod panics;
 mod print;
 mod serve;
 
@@ -11,7 +12,9 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(node::ENGINE_MARKER) {
+    panics::mind();
+    let first = std::env::args_os().nth(1);
+    if first.is_some_and(|first| first == node::ENGINE_MARKER) {
         return node::engine_main();
     }
     match commands::run(cli::Cli::parse()) {

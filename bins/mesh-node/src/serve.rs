@@ -6,16 +6,17 @@ use crate::file::{self, File};
 use crate::print;
 use anyhow::{Context, Result};
 use node::{Config, Node};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Runs a node until it is stopped.
-pub(crate) fn run(home: &Path, serve: &Serve) -> Result<ExitCode> {
+pub(crate) fn run(home: &Path, serve: &Serve, as_json: bool) -> Result<ExitCode> {
     let (file, unknown) = File::read(home)?;
     let config = file::config(home, &file, serve)?;
-    check::check(&config)?;
+    check::check(&config, serve)?;
     start_logs(serve.log.or(file.log()?).unwrap_or(LogForm::Pretty));
     for key in unknown {
         tracing::warn!("config.toml: the key `{key}` is unknown and has no effect");
@@ -24,25 +25,20 @@ pub(crate) fn run(home: &Path, serve: &Serve) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("the runtime cannot start")?;
-    runtime.block_on(until_stopped(config))?;
+    runtime.block_on(until_stopped(config, as_json))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn until_stopped(config: Config) -> Result<()> {
+async fn until_stopped(config: Config, as_json: bool) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let without_model = config.models.is_empty();
     let node = Node::start(config).await?;
-    let addresses = node.addresses();
-    print::line(&format!("node {}", node.id()));
-    if without_model {
-        print::line("this node serves no model of its own: add one with --model builtin");
-    }
-    print::line(&format!("api http://{}/v1", addresses.api));
-    print::line(&format!("management http://{}", addresses.console));
-    match node.why_not_ready() {
-        None => print::line("ready"),
-        Some(why) => print::line(&format!("not ready yet: {why}")),
+    if as_json {
+        // One line, so that a script can read it while the node runs.
+        print::line(&started(&node).to_string());
+    } else {
+        say_started(&node, without_model);
     }
     tokio::select! {
         biased;
@@ -54,7 +50,33 @@ async fn until_stopped(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn start_logs(form: LogForm) {
+fn say_started(node: &Node, without_model: bool) {
+    let addresses = node.addresses();
+    print::line(&format!("node {}", node.id()));
+    if without_model {
+        print::line("this node serves no model of its own: add one with --model builtin");
+    }
+    print::line(&format!("api http://{}/v1", addresses.api));
+    print::line(&format!("management http://{}", addresses.console));
+    match node.why_not_ready() {
+        None => print::line("ready"),
+        Some(why) => print::line(&format!("not ready yet: {why}")),
+    }
+}
+
+fn started(node: &Node) -> Value {
+    let addresses = node.addresses();
+    let why_not = node.why_not_ready();
+    json!({
+        "node": node.id().to_string(),
+        "api": format!("http://{}/v1", addresses.api),
+        "management": format!("http://{}", addresses.console),
+        "ready": why_not.is_none(),
+        "why_not": why_not,
+    })
+}
+
+pub(crate) fn start_logs(form: LogForm) {
     let filter = EnvFilter::try_from_env("MESH_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,host=info,node=info"));
     let logs = tracing_subscriber::fmt()

@@ -27,7 +27,8 @@ pub struct Config {
     pub api: SocketAddr,
     /// Where the management API listens; port 0 takes any.
     pub console: SocketAddr,
-    /// Where peers connect (UDP). Empty: every interface, on a port that the home remembers.
+    /// Where peers connect (UDP). Empty: every interface, IPv4 and IPv6, on a port that the home
+    /// remembers.
     pub listen: Vec<SocketAddr>,
     /// What this node serves: `builtin`, a `.gguf` path, a name in the models folder; `scripted`
     /// with the scripted engine.

@@ -6,14 +6,15 @@
 mod config;
 mod duties;
 mod factory;
+mod listen;
 mod lookout;
 mod networks;
 mod node;
 
 pub use config::{Config, Engine};
 pub use driver_control as control;
-pub use driver_http::status_json;
-pub use driver_llama::{ENGINE_MARKER, engine_main};
+pub use driver_http::{ApiKey, status_json};
+pub use driver_llama::{ENGINE_MARKER, engine_main, gguf};
 pub use driver_store as store;
 pub use networks::{JoinError, membership_of};
 pub use node::{Node, StartError};

@@ -3,6 +3,7 @@
 use crate::config::{Config, Engine};
 use crate::duties::NodeDuties;
 use crate::factory::{EngineConfig, Factory};
+use crate::listen::everywhere;
 use crate::lookout::Lookout;
 use crate::networks::{membership_of, own, own_id, seed};
 use driver_control::{ControlConfig, PlaceError, Socket};
@@ -16,9 +17,6 @@ use driver_store::{
 use host::{Clock, Directory, Hive, HiveConfig};
 use kernel::Signer;
 use messages::{Address, DeviceId, Letter, NodeId, inference_worker, peer_session};
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -319,29 +317,9 @@ fn transport_of(
     signer: &NodeSigner,
 ) -> Result<IrohConfig, StartError> {
     let listen = if config.listen.is_empty() {
-        vec![SocketAddr::from((
-            Ipv4Addr::UNSPECIFIED,
-            remembered_port(home.path())?,
-        ))]
+        everywhere(home.path()).map_err(StartError::Config)?
     } else {
         config.listen.clone()
     };
     Ok(IrohConfig::new(signer.secret(), listen))
-}
-
-/// The port of earlier boots, so that addresses in tickets stay true; another free one where that
-/// is taken.
-fn remembered_port(home: &Path) -> Result<u16, StartError> {
-    let path = home.join("port");
-    let free = |port| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).and_then(|s| s.local_addr());
-    let last = fs::read_to_string(&path)
-        .ok()
-        .and_then(|port| port.trim().parse().ok());
-    if let Some(addr) = last.and_then(|port| free(port).ok()) {
-        return Ok(addr.port());
-    }
-    let addr = free(0).map_err(|error| text(format!("no UDP port is free: {error}")))?;
-    fs::write(&path, format!("{}\n", addr.port()))
-        .map_err(|error| text(format!("{}: {error}", path.display())))?;
-    Ok(addr.port())
 }

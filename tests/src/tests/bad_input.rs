@@ -4,6 +4,7 @@ use super::mesh::{scripted, ticket};
 use crate::{Folder, Node, command, get, post, run};
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Runs a command that must fail; gives its one line.
@@ -43,6 +44,11 @@ fn a_taken_port_names_the_flag() {
     );
     let port = taken.local_addr().unwrap().port().to_string();
     assert!(line.contains("--api") && line.contains(&port), "{line}");
+    let line = refused(
+        &home,
+        &["serve", "--api", "127.0.0.1:0", "--console", &address],
+    );
+    assert!(line.contains("--console") && line.contains(&port), "{line}");
 }
 
 #[test]
@@ -81,6 +87,9 @@ fn damaged_tickets_are_refused() {
     for bad in ["", "hello", cut, &mistyped, "99999999999"] {
         let line = refused(&home_b, &["join", bad]);
         assert!(line.contains("ticket"), "{line}");
+        let ports = ["--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+        let start = [&["serve", "--join", bad][..], &ports].concat();
+        assert_eq!(refused(&home_b, &start), line);
     }
     let own = refused(&home_a, &["join", &good]);
     assert!(own.contains("another machine"), "{own}");
@@ -117,14 +126,51 @@ fn now() -> u64 {
 fn a_damaged_key_is_set_aside_and_the_start_refused() {
     let home = Folder::new();
     assert!(run(home.path(), &["init"]).status.success());
+    let before = run(home.path(), &["identity", "show"]).stdout;
     let key = home.path().join("identity/node.key");
+    let whole = fs::read(&key).unwrap();
     fs::write(&key, "damaged").unwrap();
     let line = refused(&home, &["serve"]);
     assert!(line.contains("node.key.damaged-1"), "{line}");
-    assert_eq!(
-        fs::read_to_string(key.with_extension("key.damaged-1")).unwrap(),
-        "damaged"
-    );
+    let aside = key.with_extension("key.damaged-1");
+    assert_eq!(fs::read_to_string(&aside).unwrap(), "damaged");
+    // No other identity takes its place, whatever is started next.
+    for arguments in [&["serve"][..], &["init"], &["identity", "show"]] {
+        let line = refused(&home, arguments);
+        assert!(line.contains("node.key.damaged-1"), "{line}");
+        assert!(!key.exists(), "{arguments:?}");
+    }
+    assert_eq!(fs::read_to_string(&aside).unwrap(), "damaged");
+    fs::write(&key, whole).unwrap();
+    assert_eq!(run(home.path(), &["identity", "show"]).stdout, before);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_one_line_and_stays_as_it_is() {
+    let home = Folder::new();
+    assert!(run(home.path(), &["init"]).status.success());
+    let key = home.path().join("identity/node.key");
+    let before = fs::read(&key).unwrap();
+    // The superuser is above the folder's mode: it is mounted without the right to write.
+    let program = command(home.path(), &[]).get_program().to_owned();
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && \
+                  exec \"$2\" --home \"$1\" \"$3\"";
+    for word in ["serve", "init"] {
+        let output = Command::new("unshare")
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .args([home.path().as_os_str(), &program, word.as_ref()])
+            .output()
+            .expect("unshare runs");
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{word}");
+        assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+        assert!(line.starts_with("mesh-node: "), "{line}");
+        assert!(
+            line.contains("--home") && line.contains("Read-only"),
+            "{line}"
+        );
+    }
+    assert_eq!(fs::read(&key).unwrap(), before);
 }
 
 #[test]
@@ -163,6 +209,9 @@ fn the_check_and_the_start_say_the_same_of_a_bad_configuration() {
         "api = '0.0.0.0:0'",
         "models = ['nobody']",
         "engine = 'scripted'\nmodels = ['builtin']",
+        "models = [",
+        "api = 'everywhere'",
+        "log = 'loud'",
     ] {
         fs::write(home.path().join("config.toml"), text).unwrap();
         let checked = refused(&home, &["config", "check"]);
@@ -178,13 +227,27 @@ fn models_that_cannot_be_served_are_refused_at_the_start() {
     for (engine, model, hint) in [
         ("scripted", "builtin", "--engine llama"),
         ("llama", "scripted", "--engine scripted"),
-        ("llama", "hf://someone/something", "models"),
+        (
+            "llama",
+            "hf://someone/x.gguf",
+            "models/x.gguf and name it x.gguf",
+        ),
         ("llama", "/no/such/file.gguf", "/no/such/file.gguf"),
+        (
+            "llama",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+            "no GGUF file",
+        ),
     ] {
         let mut arguments = vec!["serve", "--engine", engine, "--model", model];
         arguments.extend(ports);
         let line = refused(&home, &arguments);
         assert!(line.contains(hint), "{line}");
+        assert!(line.contains(&format!("--model {model}: ")), "{line}");
+        if cfg!(not(feature = "llama")) {
+            let line = refused(&home, &["serve", "--model", "builtin"]);
+            assert!(line.contains("built without llama.cpp"), "{line}");
+        }
     }
 }
 

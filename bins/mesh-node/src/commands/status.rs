@@ -12,10 +12,7 @@ use std::path::Path;
 /// `mesh-node status`.
 pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
     let (about, snapshot) = snapshot_of(home)?;
-    let mut value = status_json(about.node, about.boot, &about.version, &snapshot);
-    if let Some(object) = value.as_object_mut() {
-        object.insert("ready".to_owned(), about.ready.into());
-    }
+    let value = status_json(about.node, about.boot, &about.version, &snapshot);
     if as_json {
         print::json(&value);
         return Ok(());
@@ -24,6 +21,10 @@ pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
     print::line(&format!(
         "version    {} (boot {})",
         about.version, about.boot
+    ));
+    print::line(&format!(
+        "ready      {}",
+        if about.ready { "yes" } else { "no" }
     ));
     print::line(&format!("api        http://{}/v1", about.api));
     print::line(&format!("management http://{}", about.console));

@@ -4,6 +4,7 @@ use crate::links::{
     LINKS_MAX, STRANGER_STREAMS, STRANGERS_MAX, STRANGERS_PER_SOURCE_MAX, UNPROVED_MAX,
     UNPROVED_PER_SOURCE_MAX,
 };
+use crate::reach::reachable;
 use crate::shared::{Shared, code};
 use iroh::endpoint::{
     BindOpts, Builder, IdleTimeout, Incoming, IncomingAddr, PortmapperConfig, QuicTransportConfig,
@@ -119,15 +120,11 @@ impl Shared {
         let Some(endpoint) = self.endpoint.get() else {
             return Vec::new();
         };
-        let known: Vec<SocketAddr> = endpoint.addr().ip_addrs().copied().collect();
+        let known = reachable(endpoint.addr().ip_addrs().copied());
         if !known.is_empty() {
             return known;
         }
-        let sockets = endpoint.bound_sockets();
-        sockets
-            .into_iter()
-            .filter(|addr| !addr.ip().is_unspecified())
-            .collect()
+        reachable(endpoint.bound_sockets())
     }
 
     async fn take_connections(self: Arc<Self>, endpoint: Endpoint) {

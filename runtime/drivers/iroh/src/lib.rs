@@ -38,6 +38,7 @@ mod jobs;
 mod keepsake;
 mod links;
 mod outgoing;
+mod reach;
 mod serve;
 mod shared;
 mod upkeep;

@@ -1,0 +1,276 @@
+//! The command line as README and `--help` promise it.
+
+use super::bad_input::refused;
+use super::mesh::{chat, scripted, ticket};
+use crate::{Folder, command, get, post, run};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Runs a command that must succeed; gives what it printed.
+fn out(home: &Folder, arguments: &[&str]) -> String {
+    let output = run(home.path(), arguments);
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {why}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The same with `--json`; it must be.
+fn json_of(home: &Folder, arguments: &[&str]) -> Value {
+    let text = out(home, &[arguments, &["--json"]].concat());
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+}
+
+#[test]
+fn one_running_node_answers_every_command_in_json() {
+    let home = Folder::new();
+    // What has no effect is said in the log, which has the form that was asked for.
+    fs::write(home.path().join("config.toml"), "colour = 1\n").unwrap();
+    let mut node = scripted(&home, "0", &["--log", "json"]);
+    let made = json_of(&home, &["ticket", "new", "--name", "x"]);
+    let invitation = made["ticket"].as_str().expect("a ticket");
+    let listed = json_of(&home, &["ticket", "list"]);
+    assert_eq!(listed["tickets"][0]["name"], "x");
+    let key = listed["tickets"][0]["ticket"].as_str().expect("a key");
+    assert!(out(&home, &["ticket", "list"]).contains(key));
+    assert_eq!(json_of(&home, &["ticket", "revoke", key])["done"], true);
+    // The ticket itself stands for its key.
+    assert_eq!(
+        json_of(&home, &["ticket", "revoke", invitation])["done"],
+        true
+    );
+    assert_eq!(json_of(&home, &["identity", "show"])["node"], *node.id);
+    let model = &json_of(&home, &["models"])["models"][0];
+    assert_eq!(model["id"], "scripted");
+    assert!(json_of(&home, &["version"])["version"].is_string());
+    assert_eq!(json_of(&home, &["config", "show"])["engine"], "llama");
+    let models = get(&node.api, "/v1/models").json();
+    assert_eq!(models["data"][0]["id"], "scripted");
+    let reply = post(&node.api, "/v1/chat/completions", &chat(3, 4, false));
+    let served_by = reply.header("x-mesh-served-by").expect("a name");
+    assert_eq!(
+        out(&home, &["identity", "show"]),
+        format!("{served_by}\n"),
+        "the same text"
+    );
+    let other = Folder::new();
+    let joined = json_of(&other, &["join", &ticket(&home)]);
+    let networks = json_of(&home, &["status"])["networks"].take();
+    assert_eq!(joined["network"], networks[0]["id"]);
+    assert_eq!(json_of(&home, &["stop"])["stopped"], true);
+    assert!(node.wait());
+    let log = fs::read_to_string(home.path().join("test.log")).unwrap();
+    for line in log.lines() {
+        let parsed: Result<Value, _> = serde_json::from_str(line);
+        assert!(parsed.is_ok_and(|line| line["level"].is_string()), "{line}");
+    }
+    assert!(log.contains("colour"), "{log}");
+}
+
+#[test]
+fn the_status_is_the_same_on_the_management_port_and_the_command_line() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let a = scripted(&home_a, "0", &[]);
+    let b = scripted(&home_b, "0", &["--join", &ticket(&home_a)]);
+    for node in [&a, &b] {
+        node.wait_for_holders(1);
+    }
+    for (home, node) in [(&home_a, &a), (&home_b, &b)] {
+        // Keep-alives and load reports go on meanwhile: two readings on either side of a third
+        // that are equal leave no doubt about it.
+        let mut tries = 0;
+        loop {
+            let (before, said, after) = (
+                steady(node.status()),
+                steady(json_of(home, &["status"])),
+                steady(node.status()),
+            );
+            if before == after {
+                assert_eq!(said, before);
+                assert_eq!(said["ready"], true);
+                break;
+            }
+            tries += 1;
+            assert!(tries < 100, "{before:#} {after:#}");
+        }
+    }
+}
+
+/// A status without the figures that pass.
+fn steady(mut status: Value) -> Value {
+    assert!(status["uptime_ms"].take().is_u64(), "{status}");
+    for peer in status["peers"].as_array_mut().expect("peers") {
+        assert!(peer["rtt_us"].take().is_u64(), "{peer}");
+    }
+    status
+}
+
+/// A process that goes with its value.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a node that has no model; gives what it prints up to its last line.
+fn without_model(home: &Folder, more: &[&str], ports: [u16; 2], last: &str) -> (Process, String) {
+    let arguments = [&["serve", "--listen", "127.0.0.1:0"][..], more].concat();
+    let mut child = command(home.path(), &arguments)
+        .env("MESH_API_PORT", ports[0].to_string())
+        .env("MESH_CONSOLE_PORT", ports[1].to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let process = Process(child);
+    let mut text = String::new();
+    while !text.lines().last().is_some_and(|line| line.contains(last)) {
+        let read = stdout.read_line(&mut text).unwrap();
+        assert!(read > 0, "it ended: {text}");
+    }
+    (process, text)
+}
+
+/// Two ports that were free a moment ago.
+fn free_ports() -> [u16; 2] {
+    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|held| held.local_addr().unwrap().port())
+}
+
+#[test]
+fn a_node_without_a_model_is_ready_on_the_ports_of_the_environment_and_says_how_to_add_one() {
+    let home = Folder::new();
+    let ports = free_ports();
+    let [api, console] = ports.map(|port| format!("127.0.0.1:{port}"));
+    let (node, text) = without_model(&home, &[], ports, "ready");
+    let hints = text.lines().filter(|line| line.contains("--model builtin"));
+    assert_eq!(hints.count(), 1, "{text}");
+    for line in [
+        format!("api http://{api}/v1"),
+        format!("management http://{console}"),
+        "ready".to_owned(),
+    ] {
+        assert!(text.lines().any(|said| said == line), "{line}: {text}");
+    }
+    for address in [&api, &console] {
+        assert_eq!(get(address, "/readyz").status, 200, "{address}");
+    }
+    assert_eq!(json_of(&home, &["models"]), json!({ "models": [] }));
+    drop(node);
+    // A flag wins; the ports that the system gave are said, and as JSON on one line.
+    let flags = ["--json", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+    let (_node, text) = without_model(&home, &flags, ports, "}");
+    let said: Value = serde_json::from_str(text.trim_end()).unwrap();
+    assert_eq!(said["node"], out(&home, &["identity", "show"]).trim_end());
+    assert_eq!(said["ready"], true, "{said}");
+    let address = |key: &str| {
+        let url = said[key].as_str().unwrap().strip_prefix("http://").unwrap();
+        url.trim_end_matches("/v1").to_owned()
+    };
+    for (key, other) in [("api", &api), ("management", &console)] {
+        assert!(address(key) != *other && !address(key).ends_with(":0"));
+        assert_eq!(get(&address(key), "/readyz").status, 200);
+    }
+}
+
+#[test]
+fn the_ports_are_9337_and_3131_on_loopback_unless_told() {
+    let home = Folder::new();
+    let shown = json_of(&home, &["config", "show"]);
+    assert_eq!(shown["api"], "127.0.0.1:9337");
+    assert_eq!(shown["console"], "127.0.0.1:3131");
+    assert!(out(&home, &["config", "show"]).contains("api = \"127.0.0.1:9337\"\n"));
+    // A variable's port replaces the file's and leaves its address.
+    fs::write(home.path().join("config.toml"), "api = '[::1]:7'\n").unwrap();
+    let output = command(home.path(), &["config", "show", "--json"])
+        .env("MESH_API_PORT", "8001")
+        .env("MESH_CONSOLE_PORT", "8002")
+        .output()
+        .unwrap();
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["api"], "[::1]:8001");
+    assert_eq!(shown["console"], "127.0.0.1:8002");
+}
+
+#[test]
+fn init_makes_a_home_once_and_loses_nothing_at_the_second_time() {
+    let folder = Folder::new();
+    let home = folder.path().join("deep/home");
+    let init = || {
+        let output = run(&home, &["init", "--json"]);
+        assert!(output.status.success());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let first = init();
+    for name in ["identity/node.key", "config.toml", "state.redb"] {
+        assert!(home.join(name).is_file(), "{name}");
+    }
+    fs::write(home.join("config.toml"), "engine = 'scripted'\n").unwrap();
+    assert_eq!(init(), first);
+    let text = fs::read_to_string(home.join("config.toml")).unwrap();
+    assert_eq!(text, "engine = 'scripted'\n");
+    let said = run(&home, &["init"]).stdout;
+    let said = String::from_utf8(said).unwrap();
+    let node = first["node"].as_str().unwrap();
+    assert!(said.ends_with(&format!("node {node}\n")), "{said}");
+    let checked = run(&home, &["config", "check"]);
+    assert_eq!(checked.stdout, b"ok\n");
+}
+
+#[test]
+fn the_check_says_in_json_what_is_wrong() {
+    let home = Folder::new();
+    for (text, ok, keys, error) in [
+        ("", true, json!([]), None),
+        ("modles = []", false, json!(["modles"]), None),
+        ("api = 5", false, json!([]), Some("api = 5")),
+        ("x = 1\nmodels = ['y']", false, json!(["x"]), Some("models")),
+    ] {
+        fs::write(home.path().join("config.toml"), text).unwrap();
+        let output = run(home.path(), &["config", "check", "--json"]);
+        assert_eq!(output.status.success(), ok, "{text}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&said["ok"], &said["unknown_keys"]), (&ok.into(), &keys));
+        match error {
+            None => assert_eq!(said["error"], Value::Null),
+            Some(part) => assert!(said["error"].as_str().unwrap().contains(part), "{said}"),
+        }
+    }
+}
+
+#[test]
+fn words_that_make_no_sense_are_refused_before_anything_is_done() {
+    let home = Folder::new();
+    let _node = scripted(&home, "0", &[]);
+    for (arguments, hint) in [
+        (&["ticket", "revoke", "nonsense"][..], "ticket"),
+        (&["ticket", "new", "--expires-in", "soon"], "30m"),
+        (&["ticket", "new", "--expires-in", "7"], "30m"),
+        (&["ticket", "new", "--expires-in", "ü"], "30m"),
+        (
+            &["ticket", "new", "--expires-in", "99999999999999999d"],
+            "30m",
+        ),
+    ] {
+        let line = refused(&home, arguments);
+        assert!(line.contains(hint), "{arguments:?}: {line}");
+    }
+    assert_eq!(json_of(&home, &["ticket", "list"])["tickets"], json!([]));
+}
+
+#[test]
+fn arguments_that_are_no_text_are_an_error_and_no_panic() {
+    use std::os::unix::ffi::OsStrExt;
+    let program = command(Path::new("/"), &[]).get_program().to_owned();
+    let word = std::ffi::OsStr::from_bytes(b"\xff");
+    let output = Command::new(program).arg(word).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
