@@ -10,8 +10,9 @@ const MESHES: u64 = 5;
 /// Repetitions on each of them, 50 in all.
 const REPETITIONS: u64 = 10;
 /// Tokens of each answer.
-const TOKENS: u32 = 60;
-/// Tokens per second: a bit more than half a second of answer.
+const TOKENS: u32 = 120;
+/// Tokens per second: more than a second of answer, of which the blow takes the first third at
+/// most.
 const RATE: &str = "100";
 /// The longest pause at the client where the server's machine is gone.
 const KILLED_MAX: Duration = Duration::from_secs(1);
@@ -61,6 +62,10 @@ impl Mesh {
         assert_eq!(answer.errors, Vec::<String>::new(), "seed {seed}");
         let expected = kernel::scripted::text(seed, TOKENS);
         assert_eq!(answer.text, expected, "seed {seed}");
+        assert!(
+            answer.holders >= 2,
+            "seed {seed}: the blow came after the end"
+        );
         (answer.pause, begin.elapsed())
     }
 }
