@@ -6,6 +6,7 @@ mod conformance;
 mod failover;
 mod membership;
 mod minting;
+mod stall;
 mod supervision;
 mod swarm;
 

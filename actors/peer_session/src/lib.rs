@@ -23,7 +23,9 @@
 //! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, a ping and "fresh";
 //! "fresh" and "stale" are `Router::Peer`; "serve" is `Stream::Serve`, `Worker::Job` and a watch;
 //! "opened" is a watch and `Proxy::Opened`, "no" is `NotOpened`; "·" is nothing. Facts for people
-//! are left out; changes of the peer's adverts, load and path reach the router within 100 ms.
+//! are left out; changes of the peer's adverts, load and path reach the router within 100 ms, and
+//! people are shown the models that the router was told of, in the same turn: never one that no
+//! request would find.
 //!
 //! | input          | greeting  | judging      | admitting    | active               | closing    |
 //! |----------------|-----------|--------------|--------------|----------------------|------------|

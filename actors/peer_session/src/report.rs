@@ -2,7 +2,7 @@
 
 use crate::{PeerSession, Phase};
 use kernel::{Deadline, Outbox};
-use messages::limits::MODELS_MAX;
+use messages::limits::{MODELS_MAX, NAME_BYTES_MAX};
 use messages::observer::{self, Fact, FactKey, PeerFact};
 use messages::ports::transport::PathInfo;
 use messages::router::{self, PeerState};
@@ -27,6 +27,14 @@ pub(crate) struct Advertised {
 pub(crate) struct Report {
     router: Told<PeerKey>,
     fact: Told<FactMark>,
+    shown: Shown,
+}
+
+/// The models that the router was told of: people see no other, as no request would find them.
+#[derive(Debug, Default)]
+struct Shown {
+    edition: u64,
+    names: List<Label<NAME_BYTES_MAX>, MODELS_MAX>,
 }
 
 #[derive(Debug)]
@@ -163,6 +171,10 @@ impl PeerSession {
                 in_flight: u32::try_from(key.in_flight).unwrap_or(u32::MAX),
                 rtt: key.rtt,
             };
+            self.report.shown = Shown {
+                edition: key.edition,
+                names: List::truncated(state.models.iter().map(|model| model.name.clone())),
+            };
             out.tell(Letter::Router(router::Input::Peer(Box::new(state))));
         }
     }
@@ -171,7 +183,7 @@ impl PeerSession {
         let key = FactMark {
             phase: self.phase(),
             fresh: self.active && self.live.is_fresh(),
-            edition: self.peer.edition,
+            edition: self.report.shown.edition,
             path: self.links.primary.path,
             streams: self.streams.count(),
             dropped: self.dropped,
@@ -185,7 +197,7 @@ impl PeerSession {
                 phase: Label::truncated(key.phase.name()),
                 fresh: key.fresh,
                 path: key.path,
-                models: List::truncated(self.peer.models.iter().map(|model| model.name.clone())),
+                models: self.report.shown.names.clone(),
                 streams: u32::try_from(key.streams).unwrap_or(u32::MAX),
                 dropped: key.dropped,
             };

@@ -1,5 +1,6 @@
 //! One try at one holder, and its deadlines.
 
+use crate::hunt::HUNT_MAX;
 use crate::pace::Pace;
 use kernel::{Deadline, Outbox};
 use messages::inference_worker::{self, Sink};
@@ -28,10 +29,12 @@ pub(crate) struct Attempt {
     signed: bool,
     /// The highest count of engine steps that it reported.
     steps: Option<u64>,
-    /// When it last said anything, or was first asked to.
-    last_sign: Mono,
+    /// When it last gave a token or its engine moved; before that, when it was asked.
+    progress: Mono,
     /// When it is doubted.
     due: Mono,
+    /// When it is doubted for want of a token, however its engine moves.
+    dry: Mono,
     /// The stream is gone: what it said before may still be on its way until then.
     closing: Option<Mono>,
     pace: Pace,
@@ -65,6 +68,7 @@ impl Attempt {
                 out.tell(Letter::Session(network, peer, input));
             }
         }
+        let patience = 1 << doubts.min(DOUBLINGS_MAX);
         Self {
             n,
             via,
@@ -74,11 +78,12 @@ impl Attempt {
             accepted: None,
             signed: false,
             steps: None,
-            last_sign: now,
+            progress: now,
             due: now + SIGN_WAIT,
+            dry: now + QUEUE_WAIT.times(patience),
             closing: None,
             pace: Pace::default(),
-            patience: 1 << doubts.min(DOUBLINGS_MAX),
+            patience,
         }
     }
 
@@ -90,48 +95,55 @@ impl Attempt {
         }
         out.watch(Address::Stream(stream));
         self.stream = Some(stream);
-        self.last_sign = now;
+        self.progress = now;
         self.due = self.due.max(now + SIGN_WAIT);
         true
     }
 
-    /// The holder took the job.
+    /// The holder took the job: a promise, and no progress.
     pub(crate) fn accept(&mut self, now: Mono, compute: Compute) {
-        self.sign(now);
+        self.sign();
         self.accepted = Some(compute);
-        self.due = self.due.max(now + self.gap_max().max(SIGN_WAIT));
+        self.put_off(now);
+        self.dry = now + TOKEN_WAIT.times(self.patience);
     }
 
-    /// The job runs, or waits. True where the engine has moved since the last time.
+    /// The job runs, or waits. True where that ends a doubt: the engine has moved since the last
+    /// time, and a token is not overdue.
     pub(crate) fn beacon(&mut self, now: Mono, steps: u64) -> bool {
-        self.sign(now);
+        self.sign();
         let moved = self.steps.is_none_or(|known| steps > known);
         if moved {
-            self.steps = Some(steps);
+            // The first one shows where the engine stands, not that it moves.
+            if self.steps.replace(steps).is_some() {
+                self.progress = now;
+            }
             // Where the engine moves without a token of ours, beacons set the pace, not tokens.
-            self.due = self.due.max(now + self.gap_max().max(SIGN_WAIT));
+            self.put_off(now);
         }
-        moved
+        moved && now < self.dry
     }
 
     /// The holder gave tokens that were not known.
     pub(crate) fn tokens(&mut self, now: Mono) {
-        self.sign(now);
+        self.sign();
         self.pace.arrive(now);
+        self.progress = now;
         self.due = now + self.gap_max();
+        self.dry = now + TOKEN_WAIT.times(self.patience);
     }
 
     /// The holder said something.
-    pub(crate) const fn sign(&mut self, now: Mono) {
+    pub(crate) const fn sign(&mut self) {
         self.signed = true;
-        self.last_sign = now;
     }
 
     /// The client takes text again: the holder has its time anew.
     pub(crate) fn resume(&mut self, now: Mono) {
         self.pace.pause();
-        self.last_sign = now;
+        self.progress = now;
         self.due = now + self.gap_max().max(SIGN_WAIT);
+        self.dry = self.dry.max(now + TOKEN_WAIT.times(self.patience));
     }
 
     /// The stream's end is gone.
@@ -194,14 +206,20 @@ impl Attempt {
         self.closing.is_some_and(|at| at <= now)
     }
 
-    /// Whether it should be doubted.
-    pub(crate) fn is_overdue(&self, now: Mono) -> bool {
-        self.due <= now
+    /// When it last moved on.
+    pub(crate) const fn progress(&self) -> Mono {
+        self.progress
     }
 
-    /// Whether it has been silent for so long that nothing more can be expected.
-    pub(crate) fn is_silent(&self, now: Mono) -> bool {
-        self.over_at() <= now
+    /// Whether it should be doubted.
+    pub(crate) fn is_overdue(&self, now: Mono) -> bool {
+        self.doubted().at <= now
+    }
+
+    /// Whether it has stood still for so long that nothing more can be expected, where the request
+    /// has stood still since `quiet`.
+    pub(crate) fn is_silent(&self, now: Mono, quiet: Mono) -> bool {
+        self.over_at(quiet) <= now
     }
 
     /// When the stream's last words have had their time.
@@ -213,17 +231,17 @@ impl Attempt {
     }
 
     /// When it is doubted.
-    pub(crate) const fn doubted(&self) -> Deadline {
+    pub(crate) fn doubted(&self) -> Deadline {
         Deadline {
-            at: self.due,
+            at: self.due.min(self.dry),
             why: "the holder is overdue",
         }
     }
 
     /// When it is given up.
-    pub(crate) fn given_up(&self) -> Deadline {
+    pub(crate) fn given_up(&self, quiet: Mono) -> Deadline {
         Deadline {
-            at: self.over_at(),
+            at: self.over_at(quiet),
             why: "the holder is silent",
         }
     }
@@ -241,8 +259,16 @@ impl Attempt {
         self.pace.invariants();
     }
 
-    fn over_at(&self) -> Mono {
-        self.last_sign + SILENCE_MAX
+    /// Later tries at a holder that stood still have what the first one and the search left.
+    fn over_at(&self, quiet: Mono) -> Mono {
+        let alone = (quiet + SILENCE_MAX + HUNT_MAX).max(self.due);
+        alone.min(self.progress + SILENCE_MAX)
+    }
+
+    /// It has its time from now on, but not beyond what it has without progress.
+    fn put_off(&mut self, now: Mono) {
+        let due = now + self.gap_max().max(SIGN_WAIT);
+        self.due = self.due.max(due.min(self.progress + SILENCE_MAX));
     }
 
     fn gap_max(&self) -> Micros {
@@ -257,8 +283,15 @@ impl Attempt {
 /// How long a stream may take to open, and how long a holder may take to say something: a holder
 /// gives a sign each 500 ms.
 const SIGN_WAIT: Micros = Micros::from_secs(1);
-/// How long a silent holder is waited for when there is no other: paths heal within this.
+/// How long a holder that stands still is waited for when there is no other: paths heal within
+/// this, and an honest engine moves each second while it reads a prompt.
 const SILENCE_MAX: Micros = Micros::from_secs(10);
+/// How long the first token may take once the job was accepted, and the next after each, before
+/// another holder is looked for although the engine moves: it may read somebody's long prompt.
+const TOKEN_WAIT: Micros = Micros::from_secs(10);
+/// The same before the job is accepted: it may wait in a line, or its own prompt is long. Whoever
+/// moves on loses the place, so it is a multiple of what an answer takes.
+const QUEUE_WAIT: Micros = Micros::from_secs(60);
 /// How long letters of a stream may take that is itself gone: a turn of a loaded node.
 const CLOSING_WAIT: Micros = Micros::from_millis(50);
 /// Patience grows at most sixteenfold: [`SILENCE_MAX`] bounds it anyway.

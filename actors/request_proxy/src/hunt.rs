@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(crate) struct Hunt {
     question: Option<Question>,
-    /// When somebody first said no, since a holder last took the job.
+    /// When somebody first said no since the request last moved on.
     since: Option<Mono>,
     /// The last no.
     why: Why,
@@ -85,11 +85,20 @@ impl Hunt {
         self.question = None;
     }
 
-    /// A holder took the job: what others said before is past.
+    /// A holder took the job. The search's time goes on: whoever takes it may do no more.
     pub(crate) const fn settle(&mut self) {
         self.question = None;
-        self.since = None;
         self.why = Why::Lost;
+    }
+
+    /// The request moved on: what was said before is past.
+    pub(crate) const fn forget(&mut self) {
+        self.since = None;
+    }
+
+    /// So much of the time since then was not in vain.
+    pub(crate) fn excuse(&mut self, span: Micros) {
+        self.since = self.since.map(|since| since + span);
     }
 
     /// Whether a search is on.
@@ -227,6 +236,6 @@ const ASK_AGAIN_IN_DOUBT: Micros = Micros::from_millis(500);
 /// How long a holder that failed is left alone: a worker restarts in less.
 const FAILED_WAIT: Micros = Micros::from_secs(1);
 /// How long a search may find nobody: a holder may come back.
-const HUNT_MAX: Micros = Micros::from_secs(3);
+pub(crate) const HUNT_MAX: Micros = Micros::from_secs(3);
 /// How long every holder may be full: a client that is told early asks elsewhere.
 const BUSY_MAX: Micros = Micros::from_secs(1);

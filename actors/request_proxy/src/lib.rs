@@ -38,6 +38,7 @@
 //! | Tokens, gap    | ·       | cancel seek >R | cancel seek >R | cancel seek >R | ·    |
 //! | Tokens, stop   | ·       | cancel seek >R | text cancel end >X | text cancel end >X | · |
 //! | Beacon         | ·       | >S            | ·             | >S            | ·      |
+//! | Beacon, still  | ·       | >S            | ·             | ·             | ·      |
 //! | End            | ·       | cancel seek >R | end >X       | end >X        | ·      |
 //! | Refused        | ·       | seek >R       | seek >R       | seek >R       | ·      |
 //! | no context     | ·       | fail >X       | seek >R       | seek >R       | ·      |
@@ -62,6 +63,27 @@
 //! resumes goes only to a holder that splices, of the same model, that came to the same prompt.
 //! At most [`ATTEMPTS_MAX`] attempts that were not turned away as Busy.
 //!
+//! Progress is a token that was not known, or a Beacon whose steps grew since another of the same
+//! attempt; nothing else that a holder says. No holder can make a request outlast its total time,
+//! and each of these ends it, or takes it to another holder, sooner:
+//!
+//! - Resets, crashes, ends, refusals, whether accepted before or not: 16 attempts in all, and 3 s
+//!   from the first time that nobody is left to ask. Only a token lets the 3 s begin anew.
+//! - Silence, half a frame, Accepted again, replies of other attempts, known or empty Tokens, a
+//!   Beacon that stands still: a doubt by the holder's pace, then another holder; where there is
+//!   none, 10 s for the attempt and 13 s with the search and all later tries.
+//! - The same at one holder after the other: 30 s without progress.
+//! - Beacons that grow and never a token: another holder after 10 s, doubled with each doubt, or
+//!   60 s before Accepted (a line, a long prompt). Where there is none nothing tells a liar from an
+//!   honest long prompt: the total time.
+//! - A token now and then: what the pace allows, at most 10 s without a Beacon that grows; with
+//!   them as above. Tokens without text count against `max_tokens`; the total time.
+//! - Busy: 1 s, or 3 s once there are tokens. Busy after a sign is an attempt.
+//! - `PromptMismatch`, or Accepted with another prompt once there are tokens: that holder is out
+//!   for good; 16 attempts. Accepted with another `compute` changes no time; one that gave tokens
+//!   and does not splice cannot be replaced: the request is over with it, after 10 s of silence.
+//! - Only while the client takes nothing none of these runs: it is the client's own time.
+//!
 //! # Failure
 //! None of its own. Whatever a holder does wrong ends its attempt. A Delta that the gateway has no
 //! room for fails the request: a hole must not pass for an answer. Where a later one arrives first,
@@ -74,6 +96,7 @@
 mod attempt;
 mod hunt;
 mod log;
+mod notices;
 mod pace;
 mod replies;
 mod seam;
@@ -81,16 +104,13 @@ mod text;
 mod tries;
 
 use attempt::Attempt;
-use hunt::{Hunt, Why};
-use kernel::{Ctx, Deadline, How, Machine, Outbox, ReturnReason, Signal, View};
+use hunt::Hunt;
+use kernel::{Ctx, Deadline, How, Machine, Outbox, Signal, View};
 use log::Log;
 use messages::ports::{gateway, stream};
-use messages::request_proxy::{Failure, Flow, Input, Seed};
+use messages::request_proxy::{Failure, Input, Seed};
 use messages::wire::latest::Accepted;
-use messages::{
-    Address, EndReason, Letter, ModelAdvert, Mono, Now, Text, Usage, inference_worker,
-    peer_session, router,
-};
+use messages::{Address, EndReason, Letter, ModelAdvert, Mono, Now, Text, Usage, router};
 use router::Outcome;
 use seam::Contributions;
 use std::fmt;
@@ -123,6 +143,8 @@ pub struct RequestProxy {
     first: Option<(Accepted, ModelAdvert)>,
     log: Log,
     text: Pipeline,
+    /// Since when nothing has come of it: no token, and no step of an engine.
+    quiet: Mono,
     /// Bytes of text sent.
     sent: u64,
     contributions: Contributions,
@@ -146,6 +168,7 @@ impl RequestProxy {
             counted: 0,
             doubts: 0,
             first: None,
+            quiet: Mono::default(),
             sent: 0,
             contributions: Contributions::default(),
         }
@@ -158,77 +181,6 @@ impl RequestProxy {
             Some(_) if self.hunt.is_on() => "Doubting",
             Some(attempt) if attempt.has_signed() => "Streaming",
             Some(_) => "Opening",
-        }
-    }
-
-    fn on_client(&mut self, now: Mono, flow: Flow, out: &mut Outbox) {
-        let full = matches!(flow, Flow::Full);
-        if full == self.full {
-            return;
-        }
-        self.full = full;
-        if let Some(attempt) = &mut self.attempt {
-            attempt.flow(flow, out);
-            if full {
-                // Its silence is the client's doing.
-                self.hunt.stop();
-            } else {
-                attempt.resume(now);
-            }
-        } else if !full && self.hunt.is_held() {
-            self.seek(now, out);
-        }
-    }
-
-    fn on_down(&mut self, now: Mono, who: Address, out: &mut Outbox) {
-        if who == Address::Gateway {
-            return self.quit(out);
-        }
-        let Some(attempt) = &mut self.attempt else {
-            return;
-        };
-        if let Address::Stream(stream) = who
-            && attempt.is_at(stream)
-        {
-            attempt.close(now);
-        } else if let Address::Worker(device) = who
-            && matches!(attempt.via, router::Via::Local(_, serving) if serving == device)
-        {
-            self.lose(now, Loss::Failed, out);
-        }
-    }
-
-    fn on_returned(&mut self, now: Mono, letter: Letter, why: ReturnReason, out: &mut Outbox) {
-        match letter {
-            Letter::Router(router::Input::Route(query)) => {
-                if query.attempt == self.attempts + 1 && self.hunt.is_asked() {
-                    self.found_nobody(now, Why::Lost, out);
-                }
-            }
-            Letter::Worker(_, inference_worker::Input::Job { job, .. })
-            | Letter::Session(_, _, peer_session::Input::Open { job, .. }) => {
-                let loss = match why {
-                    ReturnReason::Busy | ReturnReason::ParkFull => Loss::Busy(RETRY_AFTER_MS),
-                    ReturnReason::NoActor | ReturnReason::StartFailed => Loss::Failed,
-                };
-                if self.is_current(job.id.attempt) {
-                    self.lose(now, loss, out);
-                }
-            }
-            Letter::Gateway(gateway::Command::Delta { .. }) => self.fail(Failure::Internal, out),
-            // A neighbour that is gone is noticed by its Down.
-            Letter::Router(_)
-            | Letter::Worker(..)
-            | Letter::Session(..)
-            | Letter::Gateway(_)
-            | Letter::Stream(..)
-            | Letter::Roster(..)
-            | Letter::Proxy(..)
-            | Letter::Observer(_)
-            | Letter::Transport(_)
-            | Letter::Engine(..)
-            | Letter::Store(_)
-            | Letter::Control(_) => {}
         }
     }
 
@@ -351,6 +303,7 @@ impl Machine for RequestProxy {
             _ if self.done => {}
             Signal::Started(_) if self.total.is_none() => {
                 self.total = Some(now + self.seed.total);
+                self.quiet = now;
                 out.watch(Address::Gateway);
                 self.seek(now, out);
             }
@@ -378,11 +331,13 @@ impl Machine for RequestProxy {
             Some(attempt) => {
                 let own = match self.phase() {
                     _ if self.full => None,
-                    "Doubting" => {
-                        Deadline::earliest(self.hunt.asks_again(), Some(attempt.given_up()))
-                    }
+                    "Doubting" => Deadline::earliest(
+                        self.hunt.asks_again(),
+                        Some(attempt.given_up(self.quiet)),
+                    ),
                     _ => Some(attempt.doubted()),
                 };
+                let own = Deadline::earliest(own, self.stalls());
                 Deadline::earliest(own, attempt.closing())
             }
         };
@@ -406,8 +361,9 @@ impl Machine for RequestProxy {
             None => {}
             Some(attempt) if attempt.is_closed(now) => self.lose(now, Loss::Failed, out),
             Some(_) if self.full => {}
+            Some(_) if self.is_stalled(now) => self.lose(now, Loss::Silent, out),
             Some(attempt) if self.hunt.is_on() => {
-                if attempt.is_silent(now) {
+                if attempt.is_silent(now, self.quiet) {
                     self.lose(now, Loss::Silent, out);
                 } else if asks {
                     self.seek(now, out);
@@ -474,9 +430,6 @@ impl fmt::Debug for RequestProxy {
             .finish_non_exhaustive()
     }
 }
-
-/// What a client is told to wait where a neighbour had no room and named no time.
-const RETRY_AFTER_MS: u32 = 1_000;
 
 #[cfg(test)]
 mod tests;

@@ -15,15 +15,23 @@ impl RequestProxy {
         match reply {
             JobReply::Accepted(accepted) => self.on_accepted(now, accepted, out),
             JobReply::Tokens(batch) => self.on_tokens(now, &batch, out),
-            JobReply::Beacon(beacon) => {
-                if let Some(attempt) = &mut self.attempt
-                    && attempt.beacon(now, beacon.steps)
-                {
-                    self.hunt.stop();
-                }
-            }
+            JobReply::Beacon(beacon) => self.on_beacon(now, beacon.steps),
             JobReply::End(end) => self.on_end(now, end, out),
             JobReply::Refused(refused) => self.on_refusal(now, refused.why, out),
+        }
+    }
+
+    fn on_beacon(&mut self, now: Mono, steps: u64) {
+        let Some(attempt) = &mut self.attempt else {
+            return;
+        };
+        let before = attempt.progress();
+        let trusted = attempt.beacon(now, steps);
+        let span = attempt.progress().since(before);
+        self.quiet = self.quiet + span;
+        self.hunt.excuse(span);
+        if trusted {
+            self.hunt.stop();
         }
     }
 
@@ -32,7 +40,7 @@ impl RequestProxy {
             return;
         };
         if attempt.accepted.is_some() {
-            attempt.sign(now);
+            attempt.sign();
             return;
         }
         let begins = self.first.is_none();
@@ -71,10 +79,11 @@ impl RequestProxy {
             }
         };
         if next.is_empty() {
-            attempt.sign(now);
+            attempt.sign();
             return;
         }
         attempt.tokens(now);
+        self.progress(now);
         self.hunt.stop();
         let mut text = String::new();
         let over = self.take(&next, &mut text);

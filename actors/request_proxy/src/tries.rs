@@ -3,10 +3,12 @@
 use crate::attempt::Attempt;
 use crate::hunt::{Ban, Why};
 use crate::{ATTEMPTS_MAX, RequestProxy};
-use kernel::Outbox;
+use kernel::{Deadline, Outbox};
 use messages::request_proxy::{Failure, Flow};
 use messages::router::{Choice, NoRoute, Outcome, Query};
-use messages::{EndReason, Job, JobId, Label, Letter, Mono, Refusal, Sampling, StreamId, router};
+use messages::{
+    EndReason, Job, JobId, Label, Letter, Micros, Mono, Refusal, Sampling, StreamId, router,
+};
 
 /// How an attempt was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ impl RequestProxy {
         let silent = self
             .attempt
             .as_ref()
-            .is_some_and(|attempt| attempt.is_silent(now));
+            .is_some_and(|attempt| attempt.is_silent(now, self.quiet));
         if self.log.is_full() {
             self.finish_whole(EndReason::Length, true, out);
         } else if silent {
@@ -169,11 +171,11 @@ impl RequestProxy {
     /// The attempt is over: looks for another holder, unless that is pointless.
     pub(crate) fn lose(&mut self, now: Mono, loss: Loss, out: &mut Outbox) {
         let Some(attempt) = &self.attempt else { return };
-        let (via, accepted) = (attempt.via, attempt.accepted.is_some());
+        let (via, signed) = (attempt.via, attempt.has_signed());
         self.hunt.rule_out(now, via, loss.ban());
         self.end_attempt(loss.outcome(), loss.is_unknown_to_holder(), out);
         match loss {
-            Loss::Busy(retry_after_ms) if !accepted => {
+            Loss::Busy(retry_after_ms) if !signed => {
                 self.counted -= 1;
                 self.hunt.no(now, Why::Busy(retry_after_ms));
             }
@@ -189,7 +191,7 @@ impl RequestProxy {
         if self.log.is_full() {
             // Only the End was missing.
             self.finish_whole(EndReason::Length, false, out);
-        } else if !self.may_move() || self.counted >= ATTEMPTS_MAX {
+        } else if !self.may_move() || self.counted >= ATTEMPTS_MAX || self.is_stalled(now) {
             self.give_up(out);
         } else if loss == Loss::TooSlow {
             // Another holder would only wait for the client too.
@@ -219,6 +221,25 @@ impl RequestProxy {
             via: attempt.via,
             result,
         }));
+    }
+
+    /// It moved on: a token came, or the client's pause is over.
+    pub(crate) fn progress(&mut self, now: Mono) {
+        self.quiet = now;
+        self.hunt.forget();
+    }
+
+    /// When it has stood still for so long that no further holder is worth asking; never while the
+    /// client is the reason.
+    pub(crate) fn stalls(&self) -> Option<Deadline> {
+        (!self.full).then(|| Deadline {
+            at: self.quiet + STALL_MAX,
+            why: "the request stands still",
+        })
+    }
+
+    pub(crate) fn is_stalled(&self, now: Mono) -> bool {
+        self.stalls().is_some_and(|deadline| deadline.at <= now)
     }
 
     fn begin(&mut self, now: Mono, choice: Choice, out: &mut Outbox) {
@@ -320,3 +341,7 @@ impl Loss {
         }
     }
 }
+
+/// How long a request may stand still, however many holders are left: three that stand still, with
+/// the patience that each doubt doubles, are left in less.
+const STALL_MAX: Micros = Micros::from_secs(30);

@@ -23,8 +23,9 @@ use tokio::time::timeout;
 
 /// Longer than a session keeps a peer that says nothing: 15 s.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a client waits for an error at most, whatever the only holder does.
-const ERROR_MAX: Duration = Duration::from_secs(30);
+/// What a client waits for an error at most, whatever the only holder does: 10 s for one that
+/// stands still and 3 s of search, then what a machine with many processes takes.
+const ERROR_MAX: Duration = Duration::from_secs(16);
 const CHAT: &str = "/v1/chat/completions";
 
 /// Garbage for a control stream: it ends the session, with a reason.
@@ -195,7 +196,7 @@ fn a_lying_only_holder_is_a_clear_error() {
     let a = Node::serve(home.path(), &[]);
     let runtime = Runtime::new().unwrap();
     let invitation = ticket(&home);
-    let liars = Misdeed::OVER_SOON.map(|misdeed| {
+    let liars = Misdeed::ALL.map(|misdeed| {
         let adverts = vec![bait(misdeed)];
         (misdeed, liar(&runtime, &invitation, misdeed, adverts))
     });

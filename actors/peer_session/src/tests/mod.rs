@@ -4,6 +4,7 @@ mod links;
 mod liveness;
 mod neighbours;
 mod pair;
+mod report;
 mod streams;
 mod table;
 mod world;

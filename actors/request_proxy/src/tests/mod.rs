@@ -7,6 +7,7 @@ mod page;
 mod quit;
 mod search;
 mod splice;
+mod stall;
 mod stops;
 mod text;
 

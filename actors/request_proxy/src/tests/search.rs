@@ -115,6 +115,7 @@ fn a_holder_that_has_room_at_last_is_taken() {
         assert_eq!(words(&rig.wait(200)), ["seek"]);
     }
     rig.accepted(peer(1));
+    rig.scripted(0..1);
     // What was said before counts no more.
     rig.wait(500);
     rig.stream_ended();

@@ -34,6 +34,12 @@ pub(super) enum Misdeed {
     Finish,
     /// Half a frame, then nothing.
     HalfFrame,
+    /// It takes the job, then the stream is reset.
+    AcceptReset,
+    /// It takes the job, then says so again and again.
+    AcceptOnly,
+    /// Tokens of which there is none.
+    EmptyTokens,
     /// Nothing, for ever.
     Silence,
     /// Signs of life from an engine that never makes a step.
@@ -41,7 +47,7 @@ pub(super) enum Misdeed {
 }
 
 impl Misdeed {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Noise,
         Self::Malformed,
         Self::UnknownKind,
@@ -52,23 +58,11 @@ impl Misdeed {
         Self::Reset,
         Self::Finish,
         Self::HalfFrame,
+        Self::AcceptReset,
+        Self::AcceptOnly,
+        Self::EmptyTokens,
         Self::Silence,
         Self::Stuck,
-    ];
-
-    /// Those after which a try is over by itself, or was never accepted. One that was accepted
-    /// and goes silent is waited for as long as tries are left.
-    pub(super) const OVER_SOON: [Self; 10] = [
-        Self::Noise,
-        Self::Malformed,
-        Self::UnknownKind,
-        Self::WrongPosition,
-        Self::TokensFirst,
-        Self::EmptyEnd,
-        Self::WrongAttempt,
-        Self::Reset,
-        Self::Finish,
-        Self::Silence,
     ];
 
     /// What is sent at once.
@@ -114,7 +108,9 @@ impl Misdeed {
                 bytes.truncate(bytes.len() - HEADER_BYTES);
                 bytes
             }
-            Self::Stuck => frames(&[accepted(attempt)]),
+            Self::AcceptReset | Self::AcceptOnly | Self::EmptyTokens | Self::Stuck => {
+                frames(&[accepted(attempt)])
+            }
             Self::Reset | Self::Finish | Self::Silence => Vec::new(),
         }
     }
@@ -125,13 +121,25 @@ impl Misdeed {
         let _ = send.write_all(&self.bytes(job)).await;
         match self {
             Self::Reset => drop(send.reset(7_u32.into())),
+            Self::AcceptReset => {
+                // What was written is read before the reset, or lost with it: both are harmless.
+                tokio::time::sleep(BEACON).await;
+                drop(send.reset(7_u32.into()));
+            }
             Self::Finish => drop(send.finish()),
+            Self::AcceptOnly => repeat(send, &self.bytes(job)).await,
+            Self::EmptyTokens => {
+                let tokens = TokenBatch {
+                    attempt: job.id.attempt,
+                    first: 0,
+                    tokens: List::new(),
+                };
+                repeat(send, &frames(&[JobReply::Tokens(tokens)])).await;
+            }
             Self::Stuck => {
                 let attempt = job.id.attempt;
-                let beacon = frames(&[JobReply::Beacon(Beacon { attempt, steps: 0 })]);
-                while send.write_all(&beacon).await.is_ok() {
-                    tokio::time::sleep(BEACON).await;
-                }
+                let beacon = JobReply::Beacon(Beacon { attempt, steps: 0 });
+                repeat(send, &frames(&[beacon])).await;
             }
             Self::Noise
             | Self::Malformed
@@ -164,6 +172,13 @@ pub(super) async fn serve(mut control: Control, misdeed: Misdeed, asked: Arc<Ato
     };
     let upkeep = async { while control.hear().await.is_some() {} };
     tokio::join!(take_jobs, upkeep);
+}
+
+/// Sends this until nobody listens.
+async fn repeat(mut send: SendStream, bytes: &[u8]) {
+    while send.write_all(bytes).await.is_ok() {
+        tokio::time::sleep(BEACON).await;
+    }
 }
 
 fn frames(replies: &[JobReply]) -> Vec<u8> {
