@@ -338,15 +338,16 @@ const DIALS_MAX: usize = 8;
 /// Dials at once of peers that are trusted, and of such that were heard of: two are kept for the
 /// others, whatever crowd of one kind does not answer.
 const KIND_MAX: usize = 6;
-/// Of those that were heard of, by one ticket: whoever holds it can mint any number of members, and those of others
-/// find a place all the same. A network that one ticket admitted is dialled by four at a time.
+/// Of those that were heard of, by one ticket: whoever holds it can mint any number of members, and
+/// those of others find a place all the same. A network that one ticket admitted is dialled by four
+/// at a time.
 const BY_TICKET_MAX: usize = 4;
 /// The wait after a first failure.
 const BACKOFF_FIRST: Micros = Micros::from_secs(1);
 /// The longest wait: a node that comes back is found within half a minute.
 const BACKOFF_MAX: Micros = Micros::from_secs(30);
 /// The longest wait for one of which no session ever lasted: it may be nowhere at all, and a full
-/// share of such costs four dials a second. If it is somewhere it dials this node as well.
+/// share of such costs three dials a second. If it is somewhere it dials this node as well.
 const BACKOFF_HEARSAY_MAX: Micros = Micros::from_secs(300);
 /// Over this time the first dials of peers that were learnt together are spread.
 const SPREAD: Micros = Micros::from_millis(250);
