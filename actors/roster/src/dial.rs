@@ -2,20 +2,20 @@
 
 use crate::Roster;
 use crate::fair::{FairQueue, Place};
-use crate::hearsay::Lane;
+use crate::hearsay::{Lane, Via};
 use kernel::{Deadline, Entropy, Outbox};
 use messages::peer_session::Ended;
 use messages::ports::transport::Command;
 use messages::wire::latest::Deny;
 use messages::{Letter, Micros, Mono, NodeId, Now, TicketKey};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The dials of a network: those to come and those in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Dials {
     peers: BTreeMap<NodeId, Dial>,
-    queue: BTreeSet<(Mono, NodeId)>,
-    /// The queue of those that others only spoke of: any member can name any number of them.
+    trusted: FairQueue,
+    /// The queue of those that were only heard of: any member can name any number of them.
     hearsay: FairQueue,
     in_flight: BTreeMap<NodeId, InFlight>,
     /// Nobody is dialled: nothing is loaded yet, or this node is verifiably no member any more.
@@ -31,9 +31,9 @@ struct InFlight {
 /// What a peer is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It presented its credential here, or a human named it.
-    Trusted,
-    /// Others spoke of it.
+    /// A session of it lasted, or a human named it.
+    Trusted(Option<TicketKey>),
+    /// It was heard of: others spoke of it, or it knocked.
     Hearsay(Lane),
 }
 
@@ -43,16 +43,42 @@ impl Default for Standing {
     }
 }
 
+impl Standing {
+    const fn is_trusted(self) -> bool {
+        matches!(self, Self::Trusted(_))
+    }
+
+    /// Whose turn a dial of it is: trusted peers take turns by ticket alone.
+    fn lane(self) -> Lane {
+        match self {
+            Self::Trusted(ticket) => Lane {
+                ticket,
+                via: Via::default(),
+            },
+            Self::Hearsay(lane) => lane,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Dial {
     standing: Standing,
     /// Since the last session that lasted.
     failures: u32,
-    /// When, and where in which queue; nowhere where it is trusted.
-    due: Option<(Mono, Option<Place>)>,
+    /// Whether the last thing known of it is a dial or a session that came to nothing.
+    failed: bool,
+    /// When, and where in which queue.
+    due: Option<Due>,
     last: Option<Mono>,
     /// The peer refused this node for good.
     stopped: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Mono,
+    trusted: bool,
+    place: Place,
 }
 
 impl Dials {
@@ -77,8 +103,8 @@ impl Dials {
         let dial = self.peers.entry(peer).or_default();
         if dial.standing != standing {
             dial.standing = standing;
-            if let Some((at, _)) = dial.due {
-                self.schedule(peer, at);
+            if let Some(due) = dial.due {
+                self.schedule(peer, due.at);
             }
         }
     }
@@ -90,7 +116,7 @@ impl Dials {
         // A peer that changes its record all the time is not dialled all the time.
         let earliest = dial.last.map_or(now, |last| last + CHANGED_PAUSE).max(now);
         let at = earliest + Micros(entropy.below(SPREAD.0));
-        let sooner = dial.due.is_none_or(|(due, _)| at < due);
+        let sooner = dial.due.is_none_or(|due| at < due.at);
         if sooner && !self.in_flight.contains_key(&peer) {
             self.schedule(peer, at);
         }
@@ -115,9 +141,12 @@ impl Dials {
         if lasted {
             dial.failures = 0;
         }
-        let base = BACKOFF_FIRST
-            .times(1 << dial.failures.min(16))
-            .min(BACKOFF_MAX);
+        dial.failed = !lasted;
+        let longest = match dial.standing {
+            Standing::Trusted(_) => BACKOFF_MAX,
+            Standing::Hearsay(_) => BACKOFF_HEARSAY_MAX,
+        };
+        let base = BACKOFF_FIRST.times(1 << dial.failures.min(16)).min(longest);
         dial.failures = dial.failures.saturating_add(1);
         if !dial.stopped {
             let jitter = Micros(entropy.below(base.0 / 2));
@@ -136,14 +165,21 @@ impl Dials {
         self.peers.remove(&peer);
     }
 
-    /// Dials in flight by a ticket of members that are only heard of, where it may have more.
-    fn open(&self, ticket: Option<TicketKey>) -> Option<usize> {
-        let by_ticket = |dial: &&InFlight| match dial.standing {
-            Standing::Trusted => false,
-            Standing::Hearsay(lane) => lane.ticket == ticket,
-        };
-        let count = self.in_flight.values().filter(by_ticket).count();
-        (self.in_flight.len() < HEARSAY_MAX && count < BY_TICKET_MAX).then_some(count)
+    /// Dials in flight of such peers by a ticket, where it may have more.
+    fn open(&self, trusted: bool, ticket: Option<TicketKey>) -> Option<usize> {
+        let such = |dial: &&InFlight| dial.standing.is_trusted() == trusted;
+        let by_ticket = |dial: &&InFlight| dial.standing.lane().ticket == ticket;
+        let all = self.in_flight.values().filter(such);
+        let count = all.clone().filter(by_ticket).count();
+        let most = if trusted { KIND_MAX } else { BY_TICKET_MAX };
+        (all.count() < KIND_MAX && count < most).then_some(count)
+    }
+
+    const fn queue(&mut self, trusted: bool) -> &mut FairQueue {
+        match trusted {
+            true => &mut self.trusted,
+            false => &mut self.hearsay,
+        }
     }
 
     /// When the next dial is due for which there is room.
@@ -151,8 +187,12 @@ impl Dials {
         if self.paused || self.in_flight.len() >= DIALS_MAX {
             return None;
         }
-        let trusted = self.queue.first().map(|(at, _)| *at);
-        let hearsay = self.hearsay.first(|ticket| self.open(ticket).is_some());
+        let trusted = self
+            .trusted
+            .first(|ticket| self.open(true, ticket).is_some());
+        let hearsay = self
+            .hearsay
+            .first(|ticket| self.open(false, ticket).is_some());
         trusted.into_iter().chain(hearsay).min()
     }
 
@@ -161,16 +201,9 @@ impl Dials {
         if self.first()? > now {
             return None;
         }
-        let trusted = self.queue.first().filter(|(at, _)| *at <= now);
-        let peer = match trusted {
-            Some((_, peer)) => *peer,
-            None => {
-                let mut hearsay = std::mem::take(&mut self.hearsay);
-                let next = hearsay.next(now, |ticket| self.open(ticket));
-                self.hearsay = hearsay;
-                next?
-            }
-        };
+        let peer = self
+            .take_from(now, true)
+            .or_else(|| self.take_from(now, false))?;
         self.unschedule(peer);
         let dial = self.peers.entry(peer).or_default();
         dial.last = Some(now);
@@ -178,6 +211,13 @@ impl Dials {
         let since = now;
         self.in_flight.insert(peer, InFlight { since, standing });
         Some(peer)
+    }
+
+    fn take_from(&mut self, now: Mono, trusted: bool) -> Option<NodeId> {
+        let mut queue = std::mem::take(self.queue(trusted));
+        let next = queue.next(now, |ticket| self.open(trusted, ticket));
+        *self.queue(trusted) = queue;
+        next
     }
 
     /// Dials that the transport never answered.
@@ -207,30 +247,23 @@ impl Dials {
 
     pub(crate) fn invariants(&self) {
         assert!(self.in_flight.len() <= DIALS_MAX, "too many dials at once");
-        let queued = self.queue.len() + self.hearsay.len();
+        let queued = self.trusted.len() + self.hearsay.len();
         assert!(queued <= self.peers.len(), "a dial of nobody is queued");
     }
 
     fn schedule(&mut self, peer: NodeId, at: Mono) {
         self.unschedule(peer);
         let dial = self.peers.entry(peer).or_default();
-        let failed = dial.failures > 0;
-        let place = match dial.standing {
-            Standing::Trusted => None,
-            Standing::Hearsay(lane) => Some(Place { lane, failed }),
-        };
-        dial.due = Some((at, place));
-        match place {
-            None => drop(self.queue.insert((at, peer))),
-            Some(place) => self.hearsay.insert(place, at, peer),
-        }
+        let (lane, failed) = (dial.standing.lane(), dial.failed);
+        let trusted = dial.standing.is_trusted();
+        let place = Place { lane, failed };
+        dial.due = Some(Due { at, trusted, place });
+        self.queue(trusted).insert(place, at, peer);
     }
 
     fn unschedule(&mut self, peer: NodeId) {
-        match self.peers.get_mut(&peer).and_then(|dial| dial.due.take()) {
-            None => {}
-            Some((at, None)) => drop(self.queue.remove(&(at, peer))),
-            Some((at, Some(place))) => self.hearsay.remove(place, at, peer),
+        if let Some(due) = self.peers.get_mut(&peer).and_then(|dial| dial.due.take()) {
+            self.queue(due.trusted).remove(due.place, due.at, peer);
         }
     }
 }
@@ -302,15 +335,20 @@ impl Roster {
 
 /// Dials at once: a dial costs a socket's attention for seconds.
 const DIALS_MAX: usize = 8;
-/// Dials at once that may be of peers that are only heard of.
-const HEARSAY_MAX: usize = 6;
-/// Of these, by one ticket: whoever holds it can mint any number of members, and those of others
-/// find a place all the same. A network that one ticket admitted is dialled by four at a time.
+/// Dials at once of peers that are trusted, and of such that were heard of: two are kept for the
+/// others, whatever crowd of one kind does not answer.
+const KIND_MAX: usize = 6;
+/// Of those that were heard of, by one ticket: whoever holds it can mint any number of members, and
+/// those of others find a place all the same. A network that one ticket admitted is dialled by four
+/// at a time.
 const BY_TICKET_MAX: usize = 4;
 /// The wait after a first failure.
 const BACKOFF_FIRST: Micros = Micros::from_secs(1);
 /// The longest wait: a node that comes back is found within half a minute.
 const BACKOFF_MAX: Micros = Micros::from_secs(30);
+/// The longest wait for one of which no session ever lasted: it may be nowhere at all, and a full
+/// share of such costs three dials a second. If it is somewhere it dials this node as well.
+const BACKOFF_HEARSAY_MAX: Micros = Micros::from_secs(300);
 /// Over this time the first dials of peers that were learnt together are spread.
 const SPREAD: Micros = Micros::from_millis(250);
 /// The least time from one dial to the next that a change of the peer's record brings forward.

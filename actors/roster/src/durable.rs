@@ -1,7 +1,7 @@
 //! What survives a restart: rows in the database, and what waits for their being written.
 
 use crate::Roster;
-use crate::members::{Member, is_over};
+use crate::members::{Known, Member, is_over};
 use crate::tickets::Revocation;
 use bytes::Bytes;
 use kernel::{Deadline, Outbox};
@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 pub(crate) type Writes = Vec<(Key, Option<Bytes>)>;
 /// A ticket that this node issued: its name, when it was made, when it ends.
 pub(crate) type Issued = (Label<NAME_BYTES_MAX>, Wall, Option<Wall>);
-/// A member: what it said, why it belongs, and whether it presented that itself.
-type StoredMember = (Option<SignedRecord>, Credential, bool);
+/// A member: what it said, why it belongs, and how it came to be known.
+type StoredMember = (Option<SignedRecord>, Credential, Known);
 
 /// Writes in flight.
 #[derive(Debug)]
@@ -205,10 +205,10 @@ impl Roster {
                         let Member {
                             record,
                             credential,
-                            judged,
+                            known,
                             ..
                         } = member;
-                        postcard::to_stdvec(&(record, credential, judged)).ok()
+                        postcard::to_stdvec(&(record, credential, known.to_row())).ok()
                     });
                     (self.key(Rows::Members, &peer.0), stored.map(Bytes::from))
                 })
@@ -229,7 +229,8 @@ impl Roster {
     /// The row of this node's own record, and its stamp: one write.
     pub(crate) fn advert_writes(&self, signed: &SignedRecord) -> Writes {
         let stamp = postcard::to_stdvec(&signed.record.stamp).ok();
-        let own = postcard::to_stdvec(&(Some(signed), &self.seed.credential, true)).ok();
+        let known = Known::Lasted.to_row();
+        let own = postcard::to_stdvec(&(Some(signed), &self.seed.credential, known)).ok();
         vec![
             (
                 self.key(Rows::Stamps, &stamp_row(Kind::CAPABILITIES)),
@@ -258,17 +259,17 @@ impl Roster {
                 self.skipped += 1;
             }
         }
-        for (peer, (record, credential, judged)) in members {
+        for (peer, (record, credential, known)) in members {
             if peer == self.seed.me {
                 self.advert.restored(record);
             } else if is_over(&credential, now.wall) || self.tickets.is_revoked(&credential) {
                 // Its row goes with the next sweep's writes.
                 self.table
-                    .restored(now.mono, peer, credential, judged, record);
+                    .restored(now.mono, peer, credential, known, record);
                 self.table.drop_member(peer);
             } else {
                 self.table
-                    .restored(now.mono, peer, credential, judged, record);
+                    .restored(now.mono, peer, credential, known, record);
             }
         }
         if self.is_loading() {
@@ -296,9 +297,9 @@ impl Roster {
                 Ok(record) => self.tickets.add_revoked(TicketKey(row), &record),
                 Err(_) => return false,
             },
-            (Rows::Members, Some(row)) => match postcard::from_bytes(value) {
-                Ok(member) => members.push((NodeId(row), member)),
-                Err(_) => return false,
+            (Rows::Members, Some(row)) => match stored_member(value) {
+                Some(member) => members.push((NodeId(row), member)),
+                None => return false,
             },
             (Rows::Stamps, _) if key.row.as_ref() == stamp_row(Kind::CAPABILITIES) => {
                 match postcard::from_bytes::<Stamp>(value) {
@@ -310,6 +311,11 @@ impl Roster {
         }
         true
     }
+}
+
+fn stored_member(value: &[u8]) -> Option<StoredMember> {
+    let (record, credential, known) = postcard::from_bytes(value).ok()?;
+    Some((record, credential, Known::from_row(known)?))
 }
 
 /// The row of a register's stamp: kind, then id. The register of capabilities has no id.

@@ -1,7 +1,7 @@
 //! A queue of dials in which tickets take turns, and within a ticket those who spoke of its
 //! members: a crowd that one of them minted delays the others by a turn.
 
-use crate::hearsay::Lane;
+use crate::hearsay::{Lane, Via};
 use messages::{Mono, NodeId, TicketKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -86,7 +86,8 @@ impl FairQueue {
         &self,
         ticket: Option<TicketKey>,
     ) -> impl Iterator<Item = (&Place, &BTreeSet<(Mono, NodeId)>)> {
-        let lane = Lane { ticket, via: None };
+        let via = Via::default();
+        let lane = Lane { ticket, via };
         let from = Place {
             lane,
             failed: false,

@@ -64,15 +64,25 @@
 //! a member named. An own record is signed anew only when its content changed, with a stamp above
 //! every durable one. What others present for a member never replaces what it presented itself.
 //!
-//! Whoever holds a ticket can sign any number of ids into the network, so what is only heard of
-//! (a member that never presented itself here) has a share: 1,024 members by one ticket, an eighth
-//! of the table by one introducer, 4 of the 6 dials that hearsay may have by one ticket. Tickets
-//! take turns at these dials, and within a ticket those who spoke of its members, and those who
-//! never failed. Where a share is spent, one of the largest lane gives way to one of a smaller.
-//! Whoever is here takes a place of hearsay, then of one that never had a session, then of one
-//! that was away for a day; a member that had a session gives way to nobody else. The trade-off: a
-//! network of more than 1,024 by one ticket is learnt as its members are met, and whoever holds a
-//! ticket can fill that ticket's share until the ticket is revoked, which drops all of it.
+//! Whoever holds a ticket can sign any number of ids into the network, and complete a handshake
+//! for each. So trust is earned by one thing, a session that was active for 10 s, and kept over
+//! restarts. A member that is not here and never had one is *heard of*, whether others spoke of it
+//! or it knocked, and has a share: 1,024 members by one ticket, an eighth of the table by one
+//! introducer. Where a ticket's share is spent, whoever came last to its heaviest lane (ticket and
+//! introducer) gives way to one of a lighter; a lane weighs its members by those its introducer
+//! named that are or were here, so a crowd of introducers takes nothing from one whose members
+//! answer. What finds no place is skipped, and a knocker that leaves without one is forgotten.
+//!
+//! Whoever is here finds a place: in a full table the ticket with the most members that are not
+//! here gives way, first those heard of, then who is away the longest; to one by that same ticket,
+//! a member that earned its place gives way after a day only. It gives way to no hearsay.
+//!
+//! Dials follow the same line: 6 of the 8 places at most for trusted peers (and contacts), 6 for
+//! those heard of, 4 of these by one ticket. In each, tickets take turns, within a ticket those who
+//! spoke of its members, and those whose last dial or session came to nothing with the others. The
+//! back-off ends at 30 s for trusted peers, at 5 min for those heard of. The trade-off: a network
+//! of more than 1,024 by one ticket is learnt as its members are met, and whoever holds a ticket
+//! can fill that ticket's places until it is revoked, which drops all of it.
 //!
 //! # Failure
 //! None of its own. What does not verify is skipped and counted. A write that fails is tried again
@@ -82,7 +92,8 @@
 //! dials of that member alone, unless it can be verified or is the owner's.
 //!
 //! # After restart
-//! Reloads tickets, revocations, members and its last stamp from the store. Workers and transport
+//! Reloads tickets, revocations, members (and which of them are trusted) and its last stamp from
+//! the store. Workers and transport
 //! answer its greeting. Sessions live on, their admissions hold: each presents its peer's
 //! credential again, says again that it is active, and names its peer's record; those that are new
 //! wait until all is loaded. Links that came up in between are closed by their own handshakes'
@@ -108,7 +119,7 @@ pub use verify::{
 };
 
 use advert::Advert;
-use dial::{Dials, Standing};
+use dial::Dials;
 use durable::Durable;
 use introductions::CatchUp;
 use kernel::{Ctx, Deadline, Failure, Machine, Outbox, Signal, View};
@@ -214,7 +225,7 @@ impl Roster {
         // Contacts at once, the others after a moment of their own.
         for peer in self.table.contacts() {
             if !self.sessions.is_live(peer) {
-                self.dials.place(peer, Standing::Trusted);
+                self.dials.place(peer, self.table.standing(peer));
                 self.dials.want(peer, now.mono);
             }
         }
@@ -252,6 +263,9 @@ impl Roster {
 
     fn sweep(&mut self, now: Now) {
         self.sweep_at = now.mono + SWEEP;
+        for peer in self.sessions.lasting(now.mono) {
+            self.table.lasted(peer);
+        }
         for peer in self.table.expired(now.wall) {
             if !self.sessions.contains(peer) {
                 self.forget_member(peer);
@@ -397,7 +411,8 @@ impl Machine for Roster {
     }
 }
 
-/// Between looks at whose time is over; a session looks at its own peer's each second.
+/// Between looks at whose time is over, which a session does for its own peer each second, and at
+/// who has earned its place, which is looked at when a session ends, too.
 const SWEEP: Micros = Micros::from_secs(60);
 
 #[cfg(test)]

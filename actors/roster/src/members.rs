@@ -1,12 +1,12 @@
 //! Who belongs, as far as this node knows, and where they may be reached.
 
 use crate::dial::Standing;
-use crate::hearsay::{Hearsay, Lane, Room};
+use crate::hearsay::{Lane, Presence, Room, Tally, Via};
 use messages::limits::{ADDRS_MAX, MEMBERS_MAX};
 use messages::roster::Contact;
 use messages::wire::latest::Introduction;
 use messages::{
-    Capabilities, Credential, List, Micros, Mono, NodeId, SignedRecord, Stamp, TicketKey, Wall,
+    Capabilities, Credential, List, Mono, NodeId, SignedRecord, Stamp, TicketKey, Wall,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -16,27 +16,66 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Member {
     /// Why it belongs.
     pub(crate) credential: Credential,
-    /// Whether the member itself presented it. What others present for it never replaces that:
-    /// whoever holds a ticket can make a credential for any node.
-    pub(crate) judged: bool,
+    pub(crate) known: Known,
     /// What it says of itself.
     pub(crate) record: Option<SignedRecord>,
     addrs: List<SocketAddr, ADDRS_MAX>,
-    /// Who spoke of it first, where it was heard of in this life.
-    via: Option<NodeId>,
-    /// Whether it ever had an active session here.
-    met: bool,
+    via: Via,
+    /// Whether a session of it was judged and is not over.
+    here: bool,
     /// When it was last here; when it was heard of, if it never was.
     seen: Mono,
 }
 
+/// How a member came to be known: whoever holds a ticket can sign any number of credentials, and
+/// complete a handshake for each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Known {
+    /// Others presented its credential.
+    Heard,
+    /// It presented its credential itself. What others present for it never replaces that.
+    Presented,
+    /// It presented it, and a session of it lasted.
+    Lasted,
+}
+
+impl Known {
+    /// The byte in a member's row.
+    pub(crate) const fn to_row(self) -> u8 {
+        match self {
+            Self::Heard => 0,
+            Self::Presented => 1,
+            Self::Lasted => 2,
+        }
+    }
+
+    pub(crate) const fn from_row(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Heard),
+            1 => Some(Self::Presented),
+            2 => Some(Self::Lasted),
+            _ => None,
+        }
+    }
+}
+
 impl Member {
     fn lane(&self) -> Lane {
-        let ticket = ticket_of(&self.credential);
-        Lane {
-            ticket,
-            via: self.via,
+        let (ticket, via) = (ticket_of(&self.credential), self.via);
+        Lane { ticket, via }
+    }
+
+    fn presence(&self) -> Presence {
+        match self.known {
+            _ if self.here => Presence::Here,
+            Known::Lasted => Presence::Lasted,
+            Known::Heard | Known::Presented => Presence::Heard,
         }
+    }
+
+    /// Whether it presented its credential itself.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.known >= Known::Presented
     }
 }
 
@@ -49,8 +88,8 @@ pub(crate) struct NoRoom;
 pub(crate) struct Table {
     contacts: BTreeMap<NodeId, List<SocketAddr, ADDRS_MAX>>,
     members: BTreeMap<NodeId, Member>,
-    /// Those of them that were never here.
-    hearsay: Hearsay,
+    /// Those of them that are not here, by what they are known by.
+    tally: Tally,
     /// Members whose durable row is out of date.
     dirty: BTreeSet<NodeId>,
 }
@@ -67,7 +106,7 @@ impl Table {
         Self {
             contacts,
             members: BTreeMap::new(),
-            hearsay: Hearsay::default(),
+            tally: Tally::default(),
             dirty: BTreeSet::new(),
         }
     }
@@ -112,65 +151,84 @@ impl Table {
         now: Mono,
         peer: NodeId,
         credential: &Credential,
-        here: impl Fn(NodeId) -> bool,
     ) -> Result<Option<NodeId>, NoRoom> {
-        if let Some(member) = self.members.get_mut(&peer) {
-            member.seen = now;
-            if (&member.credential, member.judged) != (credential, true) {
-                self.hearsay.remove(member.lane(), peer);
+        if let Some(mut member) = self.take(peer) {
+            if !member.is_judged() || member.credential != *credential {
                 member.credential = credential.clone();
-                member.judged = true;
+                member.known = member.known.max(Known::Presented);
                 self.dirty.insert(peer);
             }
+            (member.here, member.seen) = (true, now);
+            self.put(peer, member);
             return Ok(None);
         }
         let evicted = match self.is_full() {
-            true => Some(self.gives_way(now, here).ok_or(NoRoom)?),
+            true => {
+                let gives_way = self.tally.gives_way(ticket_of(credential), now);
+                Some(gives_way.ok_or(NoRoom)?)
+            }
             false => None,
         };
         self.drop_members(evicted);
-        let credential = credential.clone();
         let member = Member {
-            credential,
-            judged: true,
+            credential: credential.clone(),
+            known: Known::Presented,
             record: None,
             addrs: List::new(),
-            via: None,
-            met: false,
+            via: Via::Itself,
+            here: true,
             seen: now,
         };
-        self.members.insert(peer, member);
+        self.put(peer, member);
         self.dirty.insert(peer);
         Ok(evicted)
     }
 
-    /// Who gives way to a member that is here: who was never here, then who only knocked, then who
-    /// was not here for long.
-    fn gives_way(&self, now: Mono, here: impl Fn(NodeId) -> bool) -> Option<NodeId> {
-        let away = |(peer, member): &(&NodeId, &Member)| {
-            let long = !member.met || now.since(member.seen) >= AWAY_MAX;
-            member.judged && long && !here(**peer)
-        };
-        let least = || {
-            let members = self.members.iter().filter(away);
-            let (peer, _) = members.min_by_key(|(_, member)| (member.met, member.seen))?;
-            Some(*peer)
-        };
-        self.hearsay.least().or_else(least)
-    }
-
-    /// A member's session is active.
-    pub(crate) fn met(&mut self, peer: NodeId) {
-        if let Some(member) = self.members.get_mut(&peer) {
-            member.met = true;
+    /// A session of a member that is here has lasted.
+    pub(crate) fn lasted(&mut self, peer: NodeId) {
+        let new = |member: &&Member| member.here && member.known != Known::Lasted;
+        if self.members.get(&peer).filter(new).is_some()
+            && let Some(mut member) = self.take(peer)
+        {
+            member.known = Known::Lasted;
+            self.put(peer, member);
+            self.dirty.insert(peer);
         }
     }
 
-    /// A member was here until now.
-    pub(crate) fn saw(&mut self, now: Mono, peer: NodeId) {
-        if let Some(member) = self.members.get_mut(&peer) {
-            member.seen = now;
-        }
+    /// A member was here until now. Unless a session of it lasted it has the place of one that is
+    /// heard of. Who lost a place by that: it may be itself.
+    pub(crate) fn left(&mut self, now: Mono, peer: NodeId) -> Option<NodeId> {
+        let mut member = match self.members.get(&peer) {
+            Some(member) if member.here => self.take(peer)?,
+            Some(_) | None => return None,
+        };
+        (member.here, member.seen) = (false, now);
+        let room = match member.presence() {
+            Presence::Heard => self.tally.room(member.lane(), false),
+            Presence::Here | Presence::Lasted => Room::Free,
+        };
+        self.put(peer, member);
+        let evicted = match room {
+            Room::Free => None,
+            Room::Instead(other) => Some(other),
+            Room::None => Some(peer),
+        };
+        self.drop_members(evicted);
+        evicted
+    }
+
+    fn take(&mut self, peer: NodeId) -> Option<Member> {
+        let member = self.members.remove(&peer)?;
+        let (lane, presence) = (member.lane(), member.presence());
+        self.tally.remove(lane, presence, member.seen, peer);
+        Some(member)
+    }
+
+    fn put(&mut self, peer: NodeId, member: Member) {
+        let (lane, presence) = (member.lane(), member.presence());
+        self.tally.insert(lane, presence, member.seen, peer);
+        self.members.insert(peer, member);
     }
 
     fn is_full(&self) -> bool {
@@ -189,11 +247,11 @@ impl Table {
     /// Whether an introduction finds a place, if it verifies.
     pub(crate) fn has_room_for(&self, entry: &Introduction, from: NodeId) -> bool {
         match self.members.get(&entry.record.record.author) {
-            Some(known) if known.judged => true,
+            Some(known) if known.is_judged() => true,
             Some(known) if ticket_of(&known.credential) == ticket_of(&entry.credential) => true,
             known => {
                 let full = self.is_full() && known.is_none();
-                self.hearsay.room(lane_of(entry, from), full) != Room::None
+                self.tally.room(lane_of(entry, from), full) != Room::None
             }
         }
     }
@@ -209,9 +267,10 @@ impl Table {
         let author = entry.record.record.author;
         let lane = lane_of(entry, from);
         let known = self.members.get(&author);
-        let same =
-            known.is_some_and(|known| known.judged || ticket_of(&known.credential) == lane.ticket);
-        let evicted = match self.hearsay.room(lane, self.is_full() && known.is_none()) {
+        let is_same =
+            |known: &Member| known.is_judged() || ticket_of(&known.credential) == lane.ticket;
+        let same = known.is_some_and(is_same);
+        let evicted = match self.tally.room(lane, self.is_full() && known.is_none()) {
             Room::Free => None,
             _ if same => None,
             Room::Instead(other) => Some(other),
@@ -219,28 +278,26 @@ impl Table {
         };
         self.drop_members(evicted.filter(|other| *other != author));
         let (record, addrs) = (Some(entry.record.clone()), said.addrs.clone());
-        if let Some(member) = self.members.get_mut(&author) {
-            member.record = record;
-            member.addrs = addrs;
-            if !member.judged {
-                self.hearsay.remove(member.lane(), author);
-                member.credential = entry.credential.clone();
-                member.via = if same { member.via } else { lane.via };
-                self.hearsay.insert(member.lane(), author);
+        let member = match self.take(author) {
+            Some(mut member) => {
+                if !member.is_judged() {
+                    member.credential = entry.credential.clone();
+                    member.via = if same { member.via } else { lane.via };
+                }
+                (member.record, member.addrs) = (record, addrs);
+                member
             }
-        } else {
-            let member = Member {
+            None => Member {
                 credential: entry.credential.clone(),
-                judged: false,
+                known: Known::Heard,
                 record,
                 addrs,
                 via: lane.via,
-                met: false,
+                here: false,
                 seen: now,
-            };
-            self.hearsay.insert(lane, author);
-            self.members.insert(author, member);
-        }
+            },
+        };
+        self.put(author, member);
         self.dirty.insert(author);
         Ok(evicted)
     }
@@ -251,7 +308,7 @@ impl Table {
         now: Mono,
         peer: NodeId,
         credential: Credential,
-        judged: bool,
+        known: Known,
         record: Option<SignedRecord>,
     ) {
         let value = record
@@ -261,64 +318,65 @@ impl Table {
             .and_then(|value| Capabilities::decode(value).ok())
             .unwrap_or_default();
         let news = record.as_ref().is_some_and(|record| self.is_news(record));
-        if let Some(known) = self.members.get_mut(&peer) {
-            if judged && !known.judged {
-                self.hearsay.remove(known.lane(), peer);
-                known.judged = true;
-                known.met = true;
-                known.credential = credential;
+        if let Some(mut member) = self.take(peer) {
+            if known > member.known {
+                if !member.is_judged() {
+                    member.credential = credential;
+                }
+                member.known = known;
             }
             if news {
-                known.record = record;
-                known.addrs = said.addrs;
+                (member.record, member.addrs) = (record, said.addrs);
                 self.dirty.insert(peer);
             }
-            return;
+            return self.restore(peer, member);
         }
         let member = Member {
             credential,
-            judged,
+            known,
             record,
             addrs: said.addrs,
-            via: None,
-            met: judged,
+            via: Via::Before,
+            here: false,
             seen: now,
         };
-        let lane = member.lane();
-        let room = match judged {
-            true => {
+        self.restore(peer, member);
+    }
+
+    /// Puts a member in, if there is room; its row goes with the next batch if there is none.
+    fn restore(&mut self, peer: NodeId, member: Member) {
+        let room = match member.presence() {
+            Presence::Here => true,
+            Presence::Lasted => {
                 // Who was here goes before who was only heard of.
-                let least = self.hearsay.least().filter(|_| self.is_full());
+                let least = self.tally.least().filter(|_| self.is_full());
                 self.drop_members(least);
                 !self.is_full()
             }
-            false => self.hearsay.room(lane, self.is_full()) == Room::Free,
+            Presence::Heard => self.tally.room(member.lane(), self.is_full()) == Room::Free,
         };
-        if !room {
-            // Its row goes with the next batch.
-            self.dirty.insert(peer);
-            return;
+        match room {
+            true => self.put(peer, member),
+            false => drop(self.dirty.insert(peer)),
         }
-        if !judged {
-            self.hearsay.insert(lane, peer);
-        }
-        self.members.insert(peer, member);
     }
 
     /// What a peer is known by.
     pub(crate) fn standing(&self, peer: NodeId) -> Standing {
+        let contact = self.contacts.contains_key(&peer);
         match self.members.get(&peer) {
-            _ if self.contacts.contains_key(&peer) => Standing::Trusted,
-            Some(member) if member.judged => Standing::Trusted,
+            Some(member) if contact || member.known == Known::Lasted => {
+                Standing::Trusted(member.lane().ticket)
+            }
             Some(member) => Standing::Hearsay(member.lane()),
+            None if contact => Standing::Trusted(None),
             None => Standing::default(),
         }
     }
 
     /// Drops a member. As a contact it stays: a human named it.
     pub(crate) fn drop_member(&mut self, peer: NodeId) {
-        if let Some(member) = self.members.remove(&peer) {
-            self.hearsay.remove(member.lane(), peer);
+        if self.take(peer).is_some() {
             self.dirty.insert(peer);
         }
     }
@@ -369,7 +427,7 @@ impl Table {
     pub(crate) fn invariants(&self, me: NodeId) {
         assert!(self.members.len() <= MEMBERS_MAX, "too many members");
         assert!(!self.knows(me), "this node is its own peer");
-        self.hearsay.invariants();
+        self.tally.invariants();
     }
 }
 
@@ -377,7 +435,7 @@ impl Table {
 fn lane_of(entry: &Introduction, from: NodeId) -> Lane {
     Lane {
         ticket: ticket_of(&entry.credential),
-        via: Some(from),
+        via: Via::Peer(from),
     }
 }
 
@@ -415,6 +473,3 @@ fn may_be_dialled(addr: &SocketAddr) -> bool {
 
 /// Contacts that a human may name: a ticket names one.
 const CONTACTS_MAX: usize = 64;
-/// After this a member that was here gives way to one that is, if there is no room: a machine that
-/// is off for the night keeps its place. It may always come back by itself.
-const AWAY_MAX: Micros = Micros::from_secs(24 * 60 * 60);

@@ -46,6 +46,13 @@ enum State {
     Ending(Option<(LinkId, bool)>),
 }
 
+impl State {
+    /// Whether it has been active for a while.
+    fn lasted(self, now: Mono) -> bool {
+        matches!(self, Self::Active(since) if now.since(since) >= LASTED)
+    }
+}
+
 impl Sessions {
     pub(crate) fn contains(&self, peer: NodeId) -> bool {
         self.map.contains_key(&peer)
@@ -84,6 +91,16 @@ impl Sessions {
             .range((start, Bound::Unbounded))
             .filter(active)
             .map(|(peer, _)| *peer)
+    }
+
+    /// Peers whose session has been active for a while.
+    pub(crate) fn lasting(&self, now: Mono) -> Vec<NodeId> {
+        let lasting = |(_, session): &(&NodeId, &Session)| session.state.lasted(now);
+        self.map
+            .iter()
+            .filter(lasting)
+            .map(|(peer, _)| *peer)
+            .collect()
     }
 
     /// Peers with a session that is not ending, in order.
@@ -275,9 +292,7 @@ impl Roster {
         credential: &Credential,
     ) -> Result<Option<messages::Wall>, Deny> {
         let until = self.belongs(peer, credential, now.wall)?;
-        let sessions = &self.sessions;
-        let here = |member| sessions.contains(member);
-        let evicted = self.table.judged(now.mono, peer, credential, here);
+        let evicted = self.table.judged(now.mono, peer, credential);
         if let Some(evicted) = evicted.map_err(|NoRoom| Deny::Full)? {
             self.forget_dials(evicted);
         }
@@ -296,7 +311,6 @@ impl Roster {
             Some(State::Active(_)) => {}
             Some(State::Ending(_)) | None => return,
         }
-        self.table.met(peer);
         self.on_own_admission(now, peer);
         self.catch_up.begin(peer);
         self.catch_up_now(now, peer, out);
@@ -318,12 +332,21 @@ impl Roster {
                 false
             }
             Some(State::Ending(_)) => return,
-            Some(State::Active(since)) => now.mono.since(since) >= LASTED,
-            Some(State::Shaking) => false,
+            Some(state) => state.lasted(now.mono),
         };
         self.sessions.set(peer, State::Ending(None));
-        self.table.saw(now.mono, peer);
+        self.on_left(now, peer, lasted);
         self.redial(now, peer, lasted, why);
+    }
+
+    /// A member is not here any more.
+    fn on_left(&mut self, now: Now, peer: NodeId, lasted: bool) {
+        if lasted {
+            self.table.lasted(peer);
+        }
+        if let Some(evicted) = self.table.left(now.mono, peer) {
+            self.forget_dials(evicted);
+        }
     }
 
     pub(crate) fn on_session_down(&mut self, now: Now, peer: NodeId, why: &Exit, out: &mut Outbox) {
@@ -334,6 +357,7 @@ impl Roster {
         match (session.state, why) {
             (State::Ending(pending), _) => {
                 self.sessions.remove(peer);
+                self.on_left(now, peer, false);
                 if let Some((link, dialled)) = pending {
                     self.dials.connected(peer);
                     self.begin(now, peer, link, dialled, out);
@@ -357,9 +381,10 @@ impl Roster {
 
     /// A session is gone without a word.
     fn lost(&mut self, now: Now, peer: NodeId) {
-        self.sessions.remove(peer);
-        self.table.saw(now.mono, peer);
-        self.redial(now, peer, false, &Ended::LinkLost(LinkLoss::Reset));
+        let session = self.sessions.remove(peer);
+        let lasted = session.is_some_and(|session| session.state.lasted(now.mono));
+        self.on_left(now, peer, lasted);
+        self.redial(now, peer, lasted, &Ended::LinkLost(LinkLoss::Reset));
     }
 
     /// A letter to a session came back.
@@ -450,7 +475,8 @@ fn remember(links: &mut Vec<(LinkId, bool)>, link: LinkId, dialled: bool) {
 const LINKS_MAX: usize = 3;
 /// Handshakes that peers nobody knows may have at once.
 const STRANGERS_MAX: usize = HANDSHAKES_MAX * 3 / 4;
-/// A session that was active for so long was no accident: the back-off begins anew.
+/// A session that was active for so long was no accident: the back-off begins anew, and its peer
+/// has earned its place.
 const LASTED: Micros = Micros::from_secs(10);
 /// After this a session without room is told again.
 const FULL_AGAIN: Micros = Micros::from_secs(1);

@@ -88,24 +88,50 @@ fn a_session_that_lasted_begins_the_back_off_anew_and_a_short_one_does_not() {
 }
 
 #[test]
+fn who_never_stayed_is_dialled_less_and_less_and_who_did_each_half_minute() {
+    let mut bench = Bench::new(seed(ME));
+    bench.activate(OWNER);
+    for (peer, stays) in [(10, 0), (11, 10)] {
+        bench.activate(peer);
+        bench.tell(introduced(peer, [advert(peer, 1)]));
+        bench.wait(Micros::from_secs(stays));
+        bench.tell(ended(peer, LOST));
+        bench.session_down(peer, Exit::Normal);
+    }
+    bench.tell(introduced(OWNER, [advert(12, 1)]));
+    dials(&mut bench, Micros::from_secs(3_600));
+    let later = dials(&mut bench, Micros::from_secs(3_600));
+    let count = |peer| later.iter().filter(|(_, to)| *to == node(peer)).count();
+    for (peer, most, least) in [(10, 16, 9), (11, 160, 96), (12, 16, 9)] {
+        let count = count(peer);
+        assert!(
+            (least..=most).contains(&count),
+            "{peer}: {count} in an hour"
+        );
+    }
+}
+
+#[test]
 fn at_most_eight_dials_at_once_and_two_places_are_kept_from_hearsay() {
     let mut bench = Bench::new(seed(ME));
     bench.tell(introduced(OWNER, (10..30).map(|peer| advert(peer, 1))));
     bench.wait(Micros::from_secs(1));
     // The owner's dial takes one place; one ticket's hearsay takes four.
     assert_eq!(bench.roster.dials.in_flight().len(), 5);
-    // Another ticket's fills up to six in all.
+    // Another ticket's fills up to six.
     let by_another = |peer: u8| Introduction {
         credential: join(&ticket(101, None), node(peer)),
         ..advert(peer, 1)
     };
     bench.tell(introduced(OWNER, (30..40).map(by_another)));
     bench.wait(Micros::from_secs(1));
-    assert_eq!(bench.roster.dials.in_flight().len(), 6);
+    assert_eq!(bench.roster.dials.in_flight().len(), 7);
     for peer in 40..50 {
-        bench.tell(link_up(peer, 1));
-        bench.tell(judge(peer, credential(peer)));
+        bench.activate(peer);
         bench.tell(introduced(OWNER, [advert(peer, 1)]));
+    }
+    bench.wait(Micros::from_secs(10));
+    for peer in 40..50 {
         bench.tell(ended(peer, LOST));
         bench.session_down(peer, Exit::Normal);
     }
@@ -113,6 +139,25 @@ fn at_most_eight_dials_at_once_and_two_places_are_kept_from_hearsay() {
     assert_eq!(bench.roster.dials.in_flight().len(), 8);
     bench.tell(failed(OWNER));
     bench.wait(Micros::from_millis(500));
+    assert_eq!(bench.roster.dials.in_flight().len(), 8);
+}
+
+#[test]
+fn two_places_are_kept_from_trusted_peers_that_do_not_answer() {
+    let mut bench = Bench::new(seed(ME));
+    for peer in 40..60 {
+        bench.activate(peer);
+        bench.tell(introduced(OWNER, [advert(peer, 1)]));
+    }
+    bench.wait(Micros::from_secs(10));
+    for peer in 40..60 {
+        bench.tell(ended(peer, LOST));
+        bench.session_down(peer, Exit::Normal);
+    }
+    bench.wait(Micros::from_secs(2));
+    assert_eq!(bench.roster.dials.in_flight().len(), 6);
+    bench.tell(introduced(OWNER, (10..20).map(|peer| advert(peer, 1))));
+    bench.wait(Micros::from_secs(1));
     assert_eq!(bench.roster.dials.in_flight().len(), 8);
 }
 

@@ -1,6 +1,8 @@
 //! What survives a restart, and inputs that make no sense.
 
 use super::*;
+use crate::dial::Standing;
+use crate::members::Member;
 use messages::ports::store::{Item, Table as Rows};
 use std::collections::BTreeMap;
 
@@ -32,7 +34,7 @@ fn members_are_found_again_after_a_restart() {
         next.roster
             .table
             .get(node(10))
-            .is_some_and(|member| member.judged)
+            .is_some_and(Member::is_judged)
     );
     next.sent.clear();
     let dials = next.wait(Micros::from_millis(300));
@@ -41,6 +43,41 @@ fn members_are_found_again_after_a_restart() {
         .flat_map(|turn| turn.split(", "))
         .filter(|word| *word == "dial");
     assert_eq!(dials.count(), 2);
+}
+
+/// The store confirms whatever it was asked to write.
+fn settle(bench: &mut Bench) {
+    let token = |effect: &Effect| {
+        let Effect::Tell(Letter::Store(store::Command::Commit { token, .. })) = effect else {
+            return None;
+        };
+        Some(*token)
+    };
+    let tokens: Vec<Token> = bench.sent.iter().filter_map(token).collect();
+    for token in tokens {
+        bench.tell(Input::Committed(token));
+    }
+}
+
+#[test]
+fn who_stayed_is_told_from_who_knocked_after_a_restart() {
+    let mut bench = Bench::with(&[10, 11, 12]);
+    for peer in [10, 11, 12] {
+        bench.tell(introduced(peer, [advert(peer, 1)]));
+    }
+    bench.tell(ended(10, LOST));
+    bench.wait(Micros::from_secs(10));
+    bench.tell(ended(11, LOST));
+    // This node dies while the third is here.
+    for _ in 0..20 {
+        bench.wait(Micros::from_secs(4));
+        settle(&mut bench);
+    }
+    let mut next = Bench::loading(seed(ME));
+    next.tell(Input::Loaded(rows(&bench)));
+    let trusted = |peer| matches!(next.roster.table.standing(node(peer)), Standing::Trusted(_));
+    assert_eq!([10, 11, 12].map(trusted), [false, true, true]);
+    assert!(next.roster.table.knows(node(10)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::hearsay::{BY_INTRODUCER_MAX, BY_TICKET_MAX};
-use crate::members::{NoRoom, Table};
+use crate::members::{Known, NoRoom, Table};
 use messages::limits::MEMBERS_MAX;
 use std::collections::BTreeMap;
 
@@ -73,16 +73,42 @@ impl Members {
     }
 
     fn judge(&mut self, number: usize, now: Mono) -> Result<Option<NodeId>, NoRoom> {
-        let credential = entry(number, 0).credential;
-        let judged = self.0.judged(now, minted(number), &credential, |_| false);
+        self.judge_by(number, 0, now)
+    }
+
+    fn judge_by(
+        &mut self,
+        number: usize,
+        ticket: usize,
+        now: Mono,
+    ) -> Result<Option<NodeId>, NoRoom> {
+        let credential = entry(number, ticket).credential;
+        let judged = self.0.judged(now, minted(number), &credential);
         self.0.invariants(NodeId([ME; 32]));
         judged
     }
 
-    /// A member that had a session at the beginning.
+    /// A member that had a session at the beginning, which lasted.
     fn meet(&mut self, number: usize) {
-        self.judge(number, Mono(0)).unwrap();
-        self.0.met(minted(number));
+        self.meet_by(number, 0, Mono(0)).unwrap();
+    }
+
+    fn meet_by(&mut self, number: usize, ticket: usize, now: Mono) -> Result<(), NoRoom> {
+        self.judge_by(number, ticket, now)?;
+        self.0.lasted(minted(number));
+        self.0.left(now, minted(number));
+        Ok(())
+    }
+
+    /// A member that completes a handshake and leaves.
+    fn knock(&mut self, number: usize, ticket: usize, now: Mono) -> Result<(), NoRoom> {
+        self.judge_by(number, ticket, now)?;
+        self.0.left(now, minted(number));
+        Ok(())
+    }
+
+    fn lost(&self, mut numbers: std::ops::Range<usize>) -> Option<usize> {
+        numbers.find(|number| !self.0.knows(minted(*number)))
     }
 }
 
@@ -171,7 +197,7 @@ fn where_everybody_had_a_session_only_a_day_away_makes_room() {
     for number in 0..MEMBERS_MAX {
         members.meet(number);
     }
-    members.0.saw(Mono(5), minted(7));
+    members.meet_by(7, 0, Mono(5)).unwrap();
     assert_eq!(members.hear(20_000, 1, HONEST), Err(NoRoom));
     assert_eq!(members.judge(20_000, Mono(DAY.0 - 1)), Err(NoRoom));
     let now = Mono(DAY.0);
@@ -188,18 +214,83 @@ fn a_member_that_was_here_in_an_earlier_life_is_no_hearsay_in_this_one() {
     let credential = entry(1, 5).credential;
     members
         .0
-        .restored(Mono(0), minted(1), credential.clone(), true, None);
+        .restored(Mono(0), minted(1), credential.clone(), Known::Lasted, None);
     let known = members.0.get(minted(1)).unwrap();
-    assert!(known.judged && known.credential == credential);
+    assert!(known.is_judged() && known.credential == credential);
     // What was only heard of has its share after a restart as well.
     for number in 2..2 * BY_TICKET_MAX {
         let credential = entry(number, 0).credential;
         members
             .0
-            .restored(Mono(0), minted(number), credential, false, None);
+            .restored(Mono(0), minted(number), credential, Known::Heard, None);
     }
     members.0.invariants(NodeId([ME; 32]));
     assert_eq!(members.0.len(), 1 + BY_TICKET_MAX);
+}
+
+#[test]
+fn whoever_only_knocks_takes_no_more_than_its_tickets_share() {
+    let mut members = Members::new();
+    (0..100).for_each(|number| members.meet(number));
+    for number in 100..300 {
+        members.hear(number, 1, HONEST).unwrap();
+        members.hear(number + 200, 0, HONEST).unwrap();
+    }
+    members.knock(99_999, 0, Mono(0)).unwrap();
+    for number in 1_000..1_000 + 2 * MEMBERS_MAX {
+        let _ = members.knock(number, 0, Mono(1));
+    }
+    for number in 500..520 {
+        let heard = members.hear(number, 0, HONEST);
+        assert!(matches!(heard, Ok(Some(_))), "{heard:?}");
+    }
+    assert_eq!(members.lost(99_999..100_000), None, "it came before them");
+    assert_eq!(members.lost(0..520), None, "a minted crowd took a place");
+    assert!(members.0.len() <= 300 + BY_TICKET_MAX);
+    for number in 50_000..50_100 {
+        assert_eq!(members.judge_by(number, 2, Mono(2)), Ok(None));
+    }
+}
+
+#[test]
+fn the_ticket_with_the_most_members_gives_way_and_no_other() {
+    let mut members = Members::new();
+    for number in 0..100 {
+        members.meet_by(number, 1, Mono(0)).unwrap();
+        members.hear(100 + number, 2, HONEST).unwrap();
+    }
+    // Every minted id stays for as long as it takes.
+    for number in 1_000..1_000 + 2 * MEMBERS_MAX {
+        let _ = members.meet_by(number, 0, Mono(1));
+    }
+    assert_eq!(members.0.len(), MEMBERS_MAX);
+    assert_eq!(members.judge_by(60_000, 0, Mono(2)), Err(NoRoom));
+    for number in 50_000..50_100 {
+        let gone = members.judge_by(number, 3, Mono(2));
+        assert!(matches!(gone, Ok(Some(_))), "{gone:?}");
+    }
+    assert_eq!(members.lost(0..200), None, "another ticket's gave way");
+    assert_eq!(members.lost(50_000..50_100), None);
+}
+
+#[test]
+fn a_lane_whose_members_answered_keeps_the_others() {
+    let mut members = Members::new();
+    for number in 0..900 {
+        members.hear(number, 0, HONEST).unwrap();
+    }
+    (0..450).for_each(|number| members.meet(number));
+    // One holder has many ids speak for it, each of which answered for another.
+    for sybil in 0..60 {
+        let from = 100 + u8::try_from(sybil).unwrap();
+        for number in 0..100 {
+            let _ = members.hear(1_000 + sybil * 100 + number, 0, from);
+        }
+        let _ = members.judge(1_000 + sybil * 100, Mono(1));
+    }
+    assert_eq!(members.lost(0..900), None, "an honest lane shrank");
+    // The last that answered left a place in the share.
+    assert_eq!(members.0.len(), 450 + 60 + BY_TICKET_MAX - 1);
 }
 
 /// Dials that nobody answers for five seconds: when each peer was dialled first, in seconds.
@@ -266,6 +357,71 @@ fn a_crowd_that_nobody_answers_for_delays_the_others_by_a_turn() {
         for peer in newcomers {
             let after = dials.get(&node(peer)).copied().unwrap_or(u64::MAX);
             assert!(after <= 30, "{peer} of {ticket} by {from}: {after} s");
+        }
+    }
+}
+
+/// A session that lasts so long, of a peer that says then that it is where nobody is.
+fn visit(bench: &mut Bench, peers: &[u8], lasts: Micros) {
+    for peer in peers {
+        bench.activate(*peer);
+        bench.tell(introduced(*peer, [advert(*peer, 1)]));
+    }
+    first_dials(bench, lasts);
+    for peer in peers {
+        bench.tell(ended(*peer, LOST));
+        bench.session_down(*peer, Exit::Normal);
+    }
+}
+
+#[test]
+fn a_crowd_that_was_here_delays_neither_hearsay_nor_a_redial() {
+    let crowd: Vec<u8> = (60..=255).collect();
+    // It knocks and leaves, or stays for long enough to count as met.
+    for lasts in [Micros(0), Micros::from_secs(10)] {
+        for ticket in [100, 101] {
+            let mut bench = Bench::new(seed(ME));
+            bench.activate(OWNER);
+            visit(&mut bench, &crowd, lasts);
+            first_dials(&mut bench, Micros::from_secs(600));
+            visit(&mut bench, &[12, 13], Micros::from_secs(10));
+            let heard: Vec<u8> = (20..26).collect();
+            let entries = heard.iter().map(|peer| by_ticket(ticket, *peer));
+            bench.tell(introduced(HONEST, entries));
+            let dials = first_dials(&mut bench, Micros::from_secs(60));
+            for (peers, limit) in [(vec![12, 13], 6), (heard, 30)] {
+                for peer in peers {
+                    let after = dials.get(&node(peer)).copied().unwrap_or(u64::MAX);
+                    assert!(after <= limit, "{peer} of {ticket}, {lasts:?}: {after} s");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tickets_take_turns_among_those_that_stayed_and_do_not_answer() {
+    let mut bench = Bench::new(seed(ME));
+    bench.activate(OWNER);
+    let crowd: Vec<u8> = (60..=255).collect();
+    visit(&mut bench, &crowd, Micros::from_secs(10));
+    for peer in [12, 13] {
+        let entry = by_ticket(101, peer);
+        bench.tell(link_up(peer, 1));
+        bench.tell(judge(peer, entry.credential.clone()));
+        bench.tell(Input::Active { peer: node(peer) });
+        bench.tell(introduced(peer, [entry]));
+    }
+    first_dials(&mut bench, Micros::from_secs(10));
+    for peer in [12, 13] {
+        bench.tell(ended(peer, LOST));
+        bench.session_down(peer, Exit::Normal);
+    }
+    first_dials(&mut bench, Micros::from_secs(600));
+    for minute in 0..5 {
+        let dials = first_dials(&mut bench, Micros::from_secs(60));
+        for peer in [12, 13] {
+            assert!(dials.contains_key(&node(peer)), "{peer} in minute {minute}");
         }
     }
 }
