@@ -6,6 +6,8 @@ mod conformance;
 mod failover;
 mod membership;
 mod minting;
+mod nats;
+mod paths;
 mod supervision;
 mod swarm;
 

@@ -77,6 +77,12 @@ impl Lane {
         *last = at.max(*last + 1);
         *last
     }
+
+    /// Job streams whose order is remembered.
+    #[cfg(test)]
+    pub(super) fn streams_known(&self) -> usize {
+        self.jobs.len()
+    }
 }
 
 /// A connection.

@@ -125,6 +125,30 @@ impl Ground {
         !self.boxes.is_empty() && self.homes[node].behind.is_some()
     }
 
+    /// Who shares a box with whom, both ways.
+    pub(super) fn neighbours(&self) -> Vec<(NodeIndex, NodeIndex)> {
+        let mut pairs = Vec::new();
+        for of in &self.boxes {
+            for (one, two) in of
+                .inside
+                .iter()
+                .flat_map(|a| of.inside.iter().map(move |b| (a, b)))
+            {
+                if let (Hop::Node(one), Hop::Node(two)) = (one, two)
+                    && one != two
+                {
+                    pairs.push((*one, *two));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Whether no UDP passes between a node and the open.
+    pub(super) fn is_walled(&self, node: NodeIndex) -> bool {
+        self.boxes_of(node).any(|at| self.boxes[at].nat.udp_blocked)
+    }
+
     /// Where a node listens, as it knows itself.
     pub(super) fn address(&self, node: NodeIndex) -> SocketAddrV4 {
         self.homes[node].addr

@@ -48,6 +48,9 @@ pub(crate) const KEEP_ALIVE: Micros = Micros::from_secs(3);
 /// The longest wait between two tail-loss probes: iroh's cap where the idle time is under 25 s.
 const PTO_MAX: u64 = 1_000_000;
 
+/// Between two nodes behind one box.
+const LAN: Latency = Latency::new(Micros(200), Micros(300));
+
 /// By what sort of path two nodes speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathClass {
@@ -150,13 +153,17 @@ impl Network {
         for (behind, nat) in &plan.boxes {
             ground.shelter(behind, *nat);
         }
+        let mut paths = Paths::new(plan.path);
+        for (one, two) in ground.neighbours() {
+            paths.set(one, two, PathModel::new(LAN));
+        }
         let relay = plan.relay.map(|leg| Relay {
             leg,
             members: nodes.iter().copied().zip(0..).collect(),
         });
         Self {
             entropy,
-            paths: Paths::new(plan.path),
+            paths,
             faults: Faults::default(),
             connections: Connections::default(),
             ground,
@@ -279,7 +286,11 @@ impl Network {
         match found.next() {
             Some(of) if found.any(|of| !of.relayed) || !of.relayed => PathClass::Direct,
             Some(_) => PathClass::Relayed,
-            None => PathClass::None(self.obstacles.get(&(one, id)).copied()),
+            None => {
+                let walled = [one, two].iter().any(|node| self.ground.is_walled(*node));
+                let known = self.obstacles.get(&(one, id)).copied();
+                PathClass::None(walled.then_some(Obstacle::UdpBlocked).or(known))
+            }
         }
     }
 }

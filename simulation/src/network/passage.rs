@@ -108,10 +108,12 @@ impl Network {
         if matches!(packet.body, Body::Accepted { .. })
             && let Some(connection) = self.connections.get_mut(packet.connection)
         {
+            // It may have answered before, by another way.
+            let (node, hold) = (from, Hold::Open);
             connection.ends[ACCEPTOR] = End {
-                node: from,
-                hold: Hold::Open,
-                remote: way.seen,
+                node,
+                hold,
+                ..connection.ends[ACCEPTOR]
             };
         }
         self.loosely(now, packet, way.relayed)
@@ -227,6 +229,14 @@ impl Network {
             // What arrives is acknowledged.
             let back = &mut connection.lanes[other(side)];
             back.sent = back.sent.max(at);
+            if back.blocked.is_some() {
+                // What comes shows where the other end is now.
+                self.errands.push(Errand {
+                    at,
+                    node: to,
+                    what: Occurrence::Resend(name),
+                });
+            }
         }
         if path.doubles(entropy) {
             // QUIC numbers packets: what a stream has had it does not take again.
