@@ -233,9 +233,12 @@ impl Network {
     pub(crate) fn heal(&mut self, now: Time) {
         self.faults.heal();
         for (name, connection) in self.connections.all() {
-            for (end, lane) in connection.ends.iter().zip(&connection.lanes) {
+            let peers = connection.ends.iter().rev();
+            let ends = connection.ends.iter().zip(peers);
+            for ((end, peer), lane) in ends.zip(&connection.lanes) {
                 if let Some(since) = lane.blocked {
-                    let at = passage::next_try(since, now, &self.paths.of(end.node, end.node));
+                    let path = self.paths.of(end.node, peer.node);
+                    let at = passage::next_try(since, now, path);
                     self.errands.push(Errand {
                         at,
                         node: end.node,

@@ -139,3 +139,48 @@ impl Transport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends what there is room for; how much that is.
+    fn sent(outbox: &mut Outbox) -> usize {
+        std::iter::from_fn(|| outbox.next()).count()
+    }
+
+    #[test]
+    fn what_is_not_read_fills_the_window_and_then_the_queue() {
+        const DEVICE: DeviceId = DeviceId(0);
+        let mut outbox = Outbox::default();
+        outbox.served_by(DEVICE);
+        let mut worker_told = Vec::new();
+        for _ in 0..256 {
+            outbox.put(vec![0; 1_024], false);
+            sent(&mut outbox);
+            worker_told.extend(outbox.turn());
+        }
+        assert_eq!(outbox.unread, STREAM_WINDOW);
+        assert_eq!(worker_told, [(DEVICE, Flow::Full)]);
+        let mut read = 0;
+        while worker_told.len() < 2 {
+            outbox.unread -= 8 * 1_024;
+            read += 8 * 1_024;
+            assert_eq!(sent(&mut outbox), 8);
+            worker_told.extend(outbox.turn());
+        }
+        assert_eq!(worker_told[1], (DEVICE, Flow::Ready));
+        assert_eq!(read, 256 * 1_024 - STREAM_WINDOW - LOW_WATER);
+    }
+
+    #[test]
+    fn a_reply_larger_than_the_window_goes_alone() {
+        let mut outbox = Outbox::default();
+        outbox.put(vec![0; STREAM_WINDOW + 1], false);
+        outbox.put(vec![0; 1], true);
+        assert_eq!(sent(&mut outbox), 1);
+        outbox.unread = 0;
+        assert_eq!(sent(&mut outbox), 1);
+        assert!(outbox.last && outbox.queued == 0);
+    }
+}
