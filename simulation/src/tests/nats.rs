@@ -171,6 +171,12 @@ fn a_server_that_moves_loses_its_connections() {
     mesh.rebind(server);
     let answer = finish(&mut mesh, client);
     check_text(&answer, 5, 60);
+    assert_ne!(
+        answer.served_by,
+        Some(mesh.id(server)),
+        "another one went on"
+    );
+    assert_eq!(mesh.network_counts().migrations, 0);
     let back = mesh.run_until(secs(60), |mesh| {
         mesh.is_active(1, server) && mesh.is_active(server, 1)
     });
