@@ -1,11 +1,13 @@
 //! What a mesh is made of.
 
+mod paths;
+
 use crate::drivers::store::Disk;
 use crate::event::NodeIndex;
 use crate::executor::Executor;
 use crate::executor::machines::Machines;
 use crate::mesh::Mesh;
-use crate::network::{Latency, Network};
+use crate::network::{Latency, Network, Plan};
 use crate::node::{Checked, Node, NodeKey};
 use crate::world::World;
 use ed25519_dalek::SigningKey;
@@ -20,7 +22,7 @@ pub struct MeshBuilder {
     pub(crate) nodes: usize,
     pub(crate) engines: Vec<NodeIndex>,
     pub(crate) step: Micros,
-    pub(crate) latency: Latency,
+    pub(crate) net: Plan,
     pub(crate) shuffled: bool,
     pub(crate) absent: Vec<NodeIndex>,
     pub(crate) hosts: bool,
@@ -52,7 +54,7 @@ impl MeshBuilder {
     /// Every path's delay; 2 ms and up to 3 ms more unless told.
     #[must_use]
     pub const fn latency(mut self, base: Micros, jitter: Micros) -> Self {
-        self.latency = Latency { base, jitter };
+        self.net.path.latency = Latency::new(base, jitter);
         self
     }
 
@@ -114,7 +116,8 @@ impl MeshBuilder {
             .collect();
         let owner = nodes.first().map_or(NodeId([0; 32]), |node| node.me);
         let network = network_of(owner, "");
-        let paths = Network::new(self.latency, Entropy::from_seed(entropy.bytes()));
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.me).collect();
+        let paths = Network::new(&self.net, &ids, Entropy::from_seed(entropy.bytes()));
         let make = executor_maker(self.hosts);
         let world = World::new(self.seed, paths, nodes, self.shuffled, make);
         let mut mesh = Mesh {

@@ -21,10 +21,14 @@ pub(crate) enum Occurrence {
     Restarts,
     /// A packet arrives.
     Arrive(Box<Packet>),
-    /// A dial was not answered.
+    /// A dial was not answered yet.
     DialTimeout(u64),
     /// Has the path of this connection been silent for too long?
     IdleCheck(u64),
+    /// What this node holds of a connection is sent again.
+    Resend(u64),
+    /// A relayed connection looks for a direct path.
+    Punch(u64),
     /// An engine's step is done.
     EngineStep(DeviceId, u64),
     /// A durable write is done.

@@ -30,7 +30,9 @@ mod tests;
 pub use builder::MeshBuilder;
 pub use drivers::gateway::{Answer, Ask, State};
 pub use mesh::{ClientId, Mesh, Report};
-pub use network::Latency;
+pub use network::{
+    Counts as NetworkCounts, Dependence, Latency, Nat, Obstacle, PathClass, PathModel, Tail,
+};
 
 use messages::Micros;
 

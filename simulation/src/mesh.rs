@@ -1,13 +1,15 @@
 //! The world as tests and commands use it.
 
+mod paths;
+
 use crate::builder::MeshBuilder;
 use crate::drivers::DriverOut;
 use crate::drivers::engine::Engine;
 use crate::drivers::gateway::{Answer, Ask, Gateway};
 use crate::drivers::store::Store;
-use crate::drivers::transport::{Transport, address_of};
+use crate::drivers::transport::Transport;
 use crate::event::{NodeIndex, Time};
-use crate::network::Latency;
+use crate::network::{Latency, PathModel, Plan};
 use crate::node::{Boot, Drivers};
 use crate::world::World;
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -17,7 +19,7 @@ use messages::{
     Address, Credential, DeviceId, Digest, Grant, Label, List, Micros, ModelAdvert, NetworkId,
     NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One request of one client.
@@ -71,10 +73,10 @@ impl Mesh {
             nodes: 2,
             engines: Vec::new(),
             step: Micros::from_millis(20),
-            latency: Latency {
-                base: Micros::from_millis(2),
-                jitter: Micros::from_millis(3),
-            },
+            net: Plan::new(PathModel::new(Latency::new(
+                Micros::from_millis(2),
+                Micros::from_millis(3),
+            ))),
             shuffled: false,
             absent: Vec::new(),
             hosts: false,
@@ -119,7 +121,6 @@ impl Mesh {
     pub fn run_for(&mut self, span: Micros) {
         let until = self.world.time + span.0;
         while self.world.step(until) {}
-        self.world.network.tidy(self.world.time);
     }
 
     /// Lets time pass until the condition holds, at most this long; tells whether it holds.
@@ -183,7 +184,8 @@ impl Mesh {
         self.world.nodes[node].boot = None;
         self.world.nodes[node].frozen = None;
         self.world.network.silence(self.world.time, node, true);
-        self.world.check_idle_links();
+        self.world.network.died(self.world.time, node);
+        self.world.run_errands();
     }
 
     /// A node's process ends, and its connections are closed.
@@ -196,26 +198,13 @@ impl Mesh {
     pub fn freeze(&mut self, node: NodeIndex) {
         self.world.nodes[node].frozen.get_or_insert_default();
         self.world.network.silence(self.world.time, node, true);
-        self.world.check_idle_links();
+        self.world.network.check_hearing(self.world.time);
+        self.world.run_errands();
     }
 
     /// A frozen node goes on: what it missed happens at once.
     pub fn thaw(&mut self, node: NodeIndex) {
         self.world.thaw(node);
-    }
-
-    /// Nothing passes between these nodes any more, either way.
-    pub fn cut(&mut self, one: &[NodeIndex], two: &[NodeIndex]) {
-        let (one, two): (BTreeSet<_>, BTreeSet<_>) =
-            (one.iter().copied().collect(), two.iter().copied().collect());
-        self.world.network.cut(self.world.time, &one, &two);
-        self.world.check_idle_links();
-    }
-
-    /// Mends every cut.
-    pub fn heal(&mut self) {
-        let held = self.world.network.heal();
-        self.world.send(held);
     }
 
     /// A node's engine takes commands and answers nothing.
@@ -377,7 +366,7 @@ impl Mesh {
             _ => {
                 vec![Contact {
                     node: self.owner,
-                    addrs: List::truncated([address_of(0)]),
+                    addrs: List::truncated([self.world.network.address(0)]),
                 }]
             }
         };

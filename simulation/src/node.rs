@@ -4,9 +4,10 @@ use crate::drivers::DriverOut;
 use crate::drivers::engine::Engine;
 use crate::drivers::gateway::Gateway;
 use crate::drivers::store::{Disk, Store};
-use crate::drivers::transport::Transport;
+use crate::drivers::transport::{Air, Transport};
 use crate::event::{NodeIndex, Time};
 use crate::executor::Executor;
+use crate::network::Network;
 use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{
     Depth, Incarnation, Limits, Mail, Mono, Signed, Signer, Source, Switchboard, admit, limits_of,
@@ -126,12 +127,13 @@ impl Drivers {
         disk: &Disk,
         to: Address,
         mail: Mail,
-        new_connection: impl FnOnce() -> u64,
+        network: &mut Network,
         out: &mut DriverOut,
     ) {
         match mail {
             Mail::Letter(Letter::Transport(command)) => {
-                self.transport.command(command, new_connection, out);
+                self.transport
+                    .command(command, &mut Air { now, network }, out);
             }
             Mail::Letter(Letter::Stream(stream, command)) => {
                 self.transport.stream_command(stream, command, out);

@@ -7,6 +7,8 @@ mod failover;
 mod membership;
 mod minting;
 mod stall;
+mod nats;
+mod paths;
 mod supervision;
 mod swarm;
 

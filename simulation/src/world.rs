@@ -1,10 +1,11 @@
 //! The loop: take the earliest event, let one actor take one turn, carry out what it does.
 
 mod driving;
+mod paths;
 
 use crate::event::{Event, NodeIndex, Occurrence, Time};
 use crate::executor::Executor;
-use crate::network::{Network, Packet};
+use crate::network::Network;
 use crate::node::{Mailbox, Node, is_driver};
 use kernel::{
     Action, Child, Ctx, Effect, Entropy, Exit, How, Incarnation, Mail, Mono, Now, Source, Trace,
@@ -182,16 +183,6 @@ impl World {
         }
     }
 
-    /// Sends packets of a node.
-    pub(crate) fn send(&mut self, packets: Vec<Packet>) {
-        for packet in packets {
-            if let Some(at) = self.network.send(self.time, &packet) {
-                let to = packet.to;
-                self.schedule(at, to, Occurrence::Arrive(Box::new(packet)));
-            }
-        }
-    }
-
     fn happen(&mut self, event: Event) {
         let node = event.node;
         match event.what {
@@ -208,6 +199,8 @@ impl World {
             driven @ (Occurrence::Arrive(_)
             | Occurrence::DialTimeout(_)
             | Occurrence::IdleCheck(_)
+            | Occurrence::Resend(_)
+            | Occurrence::Punch(_)
             | Occurrence::EngineStep(..)
             | Occurrence::Committed(_)) => self.drive(node, driven),
         }
@@ -432,6 +425,9 @@ impl World {
         self.trace
             .add(now, index_of(node), at, life, &TraceEvent::Start);
         let begun = if is_driver(at) {
+            if at == Address::Transport {
+                self.network.renewed(self.time, node);
+            }
             driving::renew(place.index, place.me, &place.engines, boot, at, life);
             Ok(())
         } else {

@@ -6,7 +6,7 @@ pub(crate) mod store;
 pub(crate) mod transport;
 
 use crate::event::{Occurrence, Time};
-use crate::network::Packet;
+use crate::network::{Fate, Packet};
 use kernel::{Effect, Exit};
 use messages::{Address, Letter};
 
@@ -21,6 +21,8 @@ pub(crate) struct DriverOut {
     pub(crate) leaves_down: Vec<(Address, Exit)>,
     /// Packets to send.
     pub(crate) packets: Vec<Packet>,
+    /// Packets that are on their way already.
+    pub(crate) fates: Vec<Fate>,
     /// Connections on which nothing more is sent.
     pub(crate) forgotten: Vec<u64>,
     /// What happens later, on this node.

@@ -4,28 +4,34 @@
 //! A session's inbound control frames wait until the session has sent its first one on that link:
 //! until then nobody is there to read them.
 
+mod dials;
 mod ends;
+mod flow;
 mod jobs;
 #[cfg(test)]
 mod tests;
 
 use super::DriverOut;
-use crate::event::{NodeIndex, Occurrence};
-use crate::network::{Body, DIAL_TIMEOUT, IDLE_TIMEOUT, Packet};
+use crate::event::{NodeIndex, Occurrence, Time};
+use crate::network::{Body, Hearing, IDLE_TIMEOUT, Network, Packet};
+use dials::Dial;
 use jobs::Stream;
 use kernel::{ReturnReason, Signal};
 use messages::peer_session::{Input as Session, LinkLoss};
 use messages::ports::transport::{Command, DialError};
 use messages::roster::Input as Roster;
 use messages::wire::latest::{ControlFrame, Frame, HEADER_BYTES, Header};
-use messages::{Address, Label, Letter, LinkId, List, NetworkId, NodeId, StreamId};
+use messages::{Address, Label, Letter, LinkId, NetworkId, NodeId, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Control frames that may wait for a session to begin: a handshake and its first adverts.
 const WAITING_MAX: usize = 16;
-/// The port that every simulated node listens on.
-const PORT: u16 = 7337;
+/// What an endpoint sends into.
+pub(crate) struct Air<'a> {
+    pub(crate) now: Time,
+    pub(crate) network: &'a mut Network,
+}
 
 /// The endpoint of one boot.
 #[derive(Debug)]
@@ -36,6 +42,11 @@ pub(crate) struct Transport {
     streams_minted: u64,
     networks: BTreeSet<NetworkId>,
     links: BTreeMap<LinkId, Link>,
+    by_connection: BTreeMap<u64, LinkId>,
+    /// The address that somebody outside sees this node at, and who says so.
+    outside: Option<(NodeId, SocketAddr)>,
+    /// Where this node listens.
+    own: Option<SocketAddr>,
     /// Links that ended, the newest ones: a session that still sends on one is told.
     gone: BTreeMap<LinkId, NodeId>,
     dials: BTreeMap<u64, Dial>,
@@ -56,28 +67,6 @@ struct Carried {
     waiting: Vec<ControlFrame>,
 }
 
-#[derive(Debug)]
-struct Dial {
-    peer: NodeId,
-    networks: BTreeSet<NetworkId>,
-}
-
-/// Where the node at this place listens.
-pub(crate) fn address_of(index: NodeIndex) -> SocketAddr {
-    let [_, a, b, c] = u32::try_from(index).unwrap_or(0).to_be_bytes();
-    SocketAddr::from((Ipv4Addr::new(10, a, b, c), PORT))
-}
-
-fn index_of(addr: &SocketAddr) -> Option<NodeIndex> {
-    match addr {
-        SocketAddr::V4(addr) => {
-            let [_, a, b, c] = addr.ip().octets();
-            usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()
-        }
-        SocketAddr::V6(_) => None,
-    }
-}
-
 impl Transport {
     /// Ids of different lives are apart: none is minted twice in a boot.
     pub(crate) const fn new(me: NodeId, index: NodeIndex, life: u64) -> Self {
@@ -88,6 +77,9 @@ impl Transport {
             streams_minted: life << 32,
             networks: BTreeSet::new(),
             links: BTreeMap::new(),
+            by_connection: BTreeMap::new(),
+            outside: None,
+            own: None,
             gone: BTreeMap::new(),
             dials: BTreeMap::new(),
             streams: BTreeMap::new(),
@@ -102,20 +94,12 @@ impl Transport {
             .collect()
     }
 
-    pub(crate) fn command(
-        &mut self,
-        command: Command,
-        new_connection: impl FnOnce() -> u64,
-        out: &mut DriverOut,
-    ) {
+    pub(crate) fn command(&mut self, command: Command, air: &mut Air<'_>, out: &mut DriverOut) {
         match command {
             Command::Attach(network) => {
                 self.networks.insert(network);
-                let addrs = List::truncated([address_of(self.index)]);
-                out.tell(
-                    Address::Transport,
-                    Letter::Roster(network, Roster::Bound(addrs)),
-                );
+                self.own = Some(air.network.address(self.index));
+                self.tell_bound(network, out);
             }
             Command::Detach(network) => {
                 self.networks.remove(&network);
@@ -125,7 +109,7 @@ impl Transport {
                 peer,
                 addrs,
             } => {
-                self.dial(network, peer, &addrs, new_connection, out);
+                self.dial(network, peer, &addrs, air, out);
             }
             Command::Send {
                 link,
@@ -162,7 +146,7 @@ impl Transport {
         }
     }
 
-    pub(crate) fn arrive(&mut self, packet: Packet, out: &mut DriverOut) {
+    pub(crate) fn arrive(&mut self, packet: Packet, air: &mut Air<'_>, out: &mut DriverOut) {
         let Packet {
             from,
             connection,
@@ -174,23 +158,23 @@ impl Transport {
             Body::Control { .. } | Body::JobOpen { .. } | Body::JobReply { .. }
         );
         if speaks && self.link_of(connection).is_none() {
-            // A connection of an earlier boot, or one that was given up: a stateless reset.
-            let body = Body::Close;
-            return out.packets.push(Packet {
-                from: self.index,
-                to: from,
-                connection,
-                body,
-            });
+            // One that was given up, so that the endpoint resets it.
+            return self.packet_to(from, connection, Body::Close, out);
         }
         match body {
-            Body::Dial { dialler, wanted } => self.dialled(from, connection, dialler, wanted, out),
-            Body::Accepted { acceptor } => self.accepted(from, connection, acceptor, out),
-            Body::WrongPeer => {
-                if let Some(dial) = self.dials.remove(&connection) {
-                    dial_failed(dial, &DialError::WrongPeer, out);
+            Body::Dial {
+                dialler,
+                wanted,
+                way,
+            } => {
+                if air.network.is_wanted(connection) {
+                    self.dialled(from, connection, dialler, wanted, way, out);
                 }
             }
+            Body::Accepted { acceptor, way } => {
+                self.accepted(from, connection, acceptor, &way, air, out);
+            }
+            Body::WrongPeer { .. } => self.fail_dial(connection, &DialError::WrongPeer, out),
             Body::Control { network, bytes } => self.control(connection, network, &bytes, out),
             Body::JobOpen {
                 network,
@@ -200,6 +184,7 @@ impl Transport {
                 self.job_open(connection, network, stream, &bytes, out);
             }
             Body::JobReply { stream, bytes } => self.job_reply(stream, &bytes, out),
+            Body::JobRead { stream, bytes } => self.job_read(connection, stream, bytes, out),
             Body::JobEnd { stream } => self.job_end(stream, out),
             Body::JobCancel { stream } => self.job_cancel(connection, stream, out),
             Body::Close => {
@@ -210,124 +195,27 @@ impl Transport {
         }
     }
 
-    pub(crate) fn dial_timeout(&mut self, connection: u64, out: &mut DriverOut) {
-        if let Some(dial) = self.dials.remove(&connection) {
-            dial_failed(dial, &DialError::TimedOut, out);
-        }
-    }
-
-    /// The peers to which a link exists, with the connection's number.
-    pub(crate) fn peers(&self) -> Vec<(u64, NodeIndex)> {
-        self.links
-            .values()
-            .map(|link| (link.connection, link.peer_index))
-            .collect()
-    }
-
-    /// Nothing was heard on this connection for the idle time.
-    pub(crate) fn idle(&mut self, connection: u64, out: &mut DriverOut) {
-        if let Some(link) = self.link_of(connection) {
-            self.lose(link, LinkLoss::TimedOut, out);
-        }
-    }
-
-    fn dial(
+    /// Looks whether anything is heard on a connection.
+    pub(crate) fn check(
         &mut self,
-        network: NetworkId,
-        peer: NodeId,
-        addrs: &[SocketAddr],
-        new_connection: impl FnOnce() -> u64,
+        connection: u64,
+        hears: Hearing,
+        now: Time,
         out: &mut DriverOut,
     ) {
-        let existing = self.links.iter_mut().find(|(_, link)| link.peer == peer);
-        if let Some((link, entry)) = existing {
-            entry.carried.entry(network).or_default();
-            let up = Roster::LinkUp {
-                peer,
-                link: *link,
-                dialled: true,
-            };
-            return out.tell(Address::Transport, Letter::Roster(network, up));
-        }
-        if let Some(dial) = self.dials.values_mut().find(|dial| dial.peer == peer) {
-            dial.networks.insert(network);
+        let Some(link) = self.link_of(connection) else {
             return;
-        }
-        let Some(to) = addrs.first().and_then(index_of) else {
-            let failed = Roster::DialFailed {
-                peer,
-                why: DialError::NoAddress,
-            };
-            return out.tell(Address::Transport, Letter::Roster(network, failed));
         };
-        let connection = new_connection();
-        self.dials.insert(
-            connection,
-            Dial {
-                peer,
-                networks: BTreeSet::from([network]),
-            },
-        );
-        let body = Body::Dial {
-            dialler: self.me,
-            wanted: peer,
-        };
-        out.packets.push(Packet {
-            from: self.index,
-            to,
-            connection,
-            body,
-        });
-        out.later
-            .push((DIAL_TIMEOUT.0, Occurrence::DialTimeout(connection)));
-    }
-
-    fn dialled(
-        &mut self,
-        from: NodeIndex,
-        connection: u64,
-        dialler: NodeId,
-        wanted: NodeId,
-        out: &mut DriverOut,
-    ) {
-        let body = if wanted == self.me {
-            self.add_link(connection, dialler, from, BTreeSet::new());
-            Body::Accepted { acceptor: self.me }
-        } else {
-            Body::WrongPeer
-        };
-        out.packets.push(Packet {
-            from: self.index,
-            to: from,
-            connection,
-            body,
-        });
-    }
-
-    fn accepted(
-        &mut self,
-        from: NodeIndex,
-        connection: u64,
-        acceptor: NodeId,
-        out: &mut DriverOut,
-    ) {
-        let Some(dial) = self.dials.remove(&connection) else {
-            let body = Body::Close;
-            return out.packets.push(Packet {
-                from: self.index,
-                to: from,
-                connection,
-                body,
-            });
-        };
-        let link = self.add_link(connection, acceptor, from, dial.networks.clone());
-        for network in dial.networks {
-            let up = Roster::LinkUp {
-                peer: acceptor,
-                link,
-                dialled: true,
-            };
-            out.tell(Address::Transport, Letter::Roster(network, up));
+        match hears {
+            Hearing::Fine => {}
+            Hearing::Reset => self.lose(link, LinkLoss::Reset, out),
+            Hearing::Nothing(since) if now >= since + IDLE_TIMEOUT.0 => {
+                self.lose(link, LinkLoss::TimedOut, out);
+            }
+            Hearing::Nothing(since) => {
+                let rest = since + IDLE_TIMEOUT.0 - now;
+                out.later.push((rest, Occurrence::IdleCheck(connection)));
+            }
         }
     }
 
@@ -344,6 +232,7 @@ impl Transport {
             .into_iter()
             .map(|network| (network, Carried::default()))
             .collect();
+        self.by_connection.insert(connection, link);
         self.links.insert(
             link,
             Link {
@@ -424,10 +313,16 @@ impl Transport {
     }
 
     fn link_of(&self, connection: u64) -> Option<LinkId> {
-        self.links
-            .iter()
-            .find(|(_, link)| link.connection == connection)
-            .map(|(id, _)| *id)
+        self.by_connection.get(&connection).copied()
+    }
+
+    fn packet_to(&self, to: NodeIndex, connection: u64, body: Body, out: &mut DriverOut) {
+        out.packets.push(Packet {
+            from: self.index,
+            to,
+            connection,
+            body,
+        });
     }
 }
 
@@ -439,18 +334,3 @@ fn decode<F: Frame>(bytes: &[u8]) -> Result<Option<F>, String> {
     let header = Header::parse(*header, F::BYTES_MAX).map_err(|error| error.to_string())?;
     F::decode_body(header.kind, body).map_err(|error| error.to_string())
 }
-
-fn dial_failed(dial: Dial, why: &DialError, out: &mut DriverOut) {
-    for network in dial.networks {
-        let failed = Roster::DialFailed {
-            peer: dial.peer,
-            why: why.clone(),
-        };
-        out.tell(Address::Transport, Letter::Roster(network, failed));
-    }
-}
-
-const _: () = assert!(
-    IDLE_TIMEOUT.0 > DIAL_TIMEOUT.0,
-    "a dial fails before a link is given up"
-);

@@ -5,9 +5,8 @@ use crate::drivers::DriverOut;
 use crate::drivers::engine::Engine;
 use crate::drivers::gateway::Gateway;
 use crate::drivers::store::Store;
-use crate::drivers::transport::Transport;
+use crate::drivers::transport::{Air, Transport};
 use crate::event::{NodeIndex, Occurrence};
-use crate::network::{Body, IDLE_TIMEOUT};
 use crate::node::{Boot, Mailbox};
 use kernel::{Incarnation, Mail, Source};
 use messages::{Address, NodeId};
@@ -19,14 +18,8 @@ impl World {
         let (time, network) = (self.time, &mut self.network);
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
-        boot.drivers.take(
-            time,
-            &place.disk,
-            to,
-            mail,
-            || network.connection(),
-            &mut out,
-        );
+        boot.drivers
+            .take(time, &place.disk, to, mail, network, &mut out);
         self.carry_out(node, out);
     }
 
@@ -34,22 +27,29 @@ impl World {
     pub(super) fn drive(&mut self, node: NodeIndex, what: Occurrence) {
         let mut out = DriverOut::default();
         let time = self.time;
-        let deaf = if let Occurrence::IdleCheck(connection) = &what {
-            self.deaf_since(node, *connection)
-        } else {
-            None
-        };
+        let network = &mut self.network;
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
         match what {
-            Occurrence::Arrive(packet) => boot.drivers.transport.arrive(*packet, &mut out),
+            Occurrence::Arrive(packet) => {
+                let mut air = Air { now: time, network };
+                boot.drivers.transport.arrive(*packet, &mut air, &mut out);
+            }
             Occurrence::DialTimeout(connection) => {
-                boot.drivers.transport.dial_timeout(connection, &mut out);
+                let mut air = Air { now: time, network };
+                let transport = &mut boot.drivers.transport;
+                transport.dial_again(connection, &mut air, &mut out);
             }
             Occurrence::IdleCheck(connection) => {
-                if deaf.is_some_and(|since| time - since >= IDLE_TIMEOUT.0) {
-                    boot.drivers.transport.idle(connection, &mut out);
-                }
+                let hears = network.hearing(time, connection, node);
+                boot.drivers
+                    .transport
+                    .check(connection, hears, time, &mut out);
+            }
+            Occurrence::Resend(connection) => return self.resend(node, connection),
+            Occurrence::Punch(connection) => {
+                network.punch(time, connection);
+                return self.run_errands();
             }
             Occurrence::EngineStep(device, step) => {
                 if let Some(engine) = boot.drivers.engines.get_mut(&device) {
@@ -93,55 +93,17 @@ impl World {
                 self.exited(node, leaf, life, exit);
             }
         }
+        for fate in out.fates {
+            self.follow(fate);
+        }
         self.send(out.packets);
         for connection in out.forgotten {
-            self.network.forget_later(connection);
+            self.network.let_go(self.time, connection, node);
         }
+        self.run_errands();
         for (after, what) in out.later {
             self.schedule(self.time + after, node, what);
         }
-    }
-
-    /// Every connection over a path that fell silent is looked at when its idle time is over.
-    pub(crate) fn check_idle_links(&mut self) {
-        let at = self.time + IDLE_TIMEOUT.0;
-        for node in 0..self.nodes.len() {
-            let Some(boot) = &self.nodes[node].boot else {
-                continue;
-            };
-            for (connection, peer) in boot.drivers.transport.peers() {
-                if self.network.deaf_since(node, peer).is_some() {
-                    self.schedule(at, node, Occurrence::IdleCheck(connection));
-                }
-            }
-        }
-    }
-
-    /// Closes the connections of a node that is gone for good in good order.
-    pub(crate) fn hang_up_links(&mut self, node: NodeIndex) {
-        let Some(boot) = &self.nodes[node].boot else {
-            return;
-        };
-        let packets = boot
-            .drivers
-            .transport
-            .peers()
-            .into_iter()
-            .map(|(connection, to)| crate::network::Packet {
-                from: node,
-                to,
-                connection,
-                body: Body::Close,
-            })
-            .collect();
-        self.send(packets);
-    }
-
-    fn deaf_since(&self, node: NodeIndex, connection: u64) -> Option<u64> {
-        let boot = self.nodes[node].boot.as_ref()?;
-        let peers = boot.drivers.transport.peers();
-        let (_, peer) = peers.into_iter().find(|(of, _)| *of == connection)?;
-        self.network.deaf_since(node, peer)
     }
 }
 

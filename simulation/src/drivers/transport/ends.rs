@@ -41,6 +41,7 @@ impl Transport {
         let Some(entry) = self.links.remove(&link) else {
             return;
         };
+        self.by_connection.remove(&entry.connection);
         self.gone.insert(link, entry.peer);
         if self.gone.len() > GONE_MAX {
             self.gone.pop_first();

@@ -1,5 +1,6 @@
 //! Job streams: a leaf at each end.
 
+use super::flow::{Outbox, READ_TOLD_BYTES};
 use super::{Transport, decode};
 use crate::drivers::DriverOut;
 use crate::network::{Body, Packet};
@@ -13,21 +14,24 @@ use messages::{Address, Job, Letter, LinkId, NetworkId, NodeId, RequestId, Strea
 /// One end of a job stream.
 #[derive(Debug)]
 pub(super) struct Stream {
-    connection: u64,
+    pub(super) connection: u64,
     /// The asking side's number, which names the stream on the connection.
-    number: StreamId,
+    pub(super) number: StreamId,
     attempt: u32,
-    end: End,
+    pub(super) end: End,
 }
 
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     Asking {
         request: RequestId,
         paused: bool,
-        held: Vec<JobReply>,
+        /// What came and is not read: no more than the stream's window.
+        held: Vec<(JobReply, u32)>,
+        /// What was read since the serving side was told.
+        read: u32,
     },
-    Serving,
+    Serving(Outbox),
 }
 
 impl Transport {
@@ -52,6 +56,7 @@ impl Transport {
             request,
             paused: false,
             held: Vec::new(),
+            read: 0,
         };
         self.streams.insert(
             stream,
@@ -109,7 +114,7 @@ impl Transport {
                 connection,
                 number,
                 attempt,
-                end: End::Serving,
+                end: End::Serving(Outbox::default()),
             },
         );
         out.leaves_up.push(Address::Stream(stream));
@@ -130,6 +135,9 @@ impl Transport {
         let attempt = entry.attempt;
         match command {
             Command::Serve(device) => {
+                if let End::Serving(outbox) = &mut entry.end {
+                    outbox.served_by(device);
+                }
                 out.watch(Address::Stream(stream), Address::Worker(device));
             }
             Command::Reply(reply) => self.reply(stream, &reply, out),
@@ -144,6 +152,7 @@ impl Transport {
     /// The owner of a stream went down, or a letter of the stream found nobody.
     pub(crate) fn stream_signal(&mut self, stream: StreamId, signal: &Signal, out: &mut DriverOut) {
         match signal {
+            Signal::Down { .. } if self.has_last_words(stream) => {}
             Signal::Down { .. } => self.end_stream(stream, out),
             Signal::Started(_) | Signal::Returned { .. } => {}
         }
@@ -153,25 +162,14 @@ impl Transport {
         let Some(stream) = self.streams.get_mut(&number) else {
             return;
         };
-        let End::Asking {
-            request,
-            paused,
-            held,
-        } = &mut stream.end
-        else {
+        let End::Asking { held, .. } = &mut stream.end else {
             return;
         };
         let Ok(Some(reply)) = decode::<JobReply>(bytes) else {
             return;
         };
-        if *paused {
-            held.push(reply);
-        } else {
-            out.tell(
-                Address::Stream(number),
-                Letter::Proxy(*request, Proxy::Reply(reply)),
-            );
-        }
+        held.push((reply, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+        self.deliver(number, out);
     }
 
     /// The serving side has ended the stream. Whether a last reply came is the request's to know:
@@ -181,14 +179,19 @@ impl Transport {
     }
 
     pub(super) fn job_cancel(&mut self, connection: u64, number: StreamId, out: &mut DriverOut) {
+        if let Some(stream) = self.served(connection, number) {
+            self.forget_stream(stream, out);
+        }
+    }
+
+    /// This side's name of a stream that it serves.
+    pub(super) fn served(&self, connection: u64, number: StreamId) -> Option<StreamId> {
         let found = self.streams.iter().find(|(_, stream)| {
             stream.connection == connection
                 && stream.number == number
-                && matches!(stream.end, End::Serving)
+                && matches!(stream.end, End::Serving(_))
         });
-        if let Some(stream) = found.map(|(id, _)| *id) {
-            self.forget_stream(stream, out);
-        }
+        found.map(|(id, _)| *id)
     }
 
     pub(super) fn end_streams_of(&mut self, connection: u64, out: &mut DriverOut) {
@@ -212,7 +215,7 @@ impl Transport {
             End::Asking { .. } => Body::JobCancel {
                 stream: entry.number,
             },
-            End::Serving => Body::JobEnd {
+            End::Serving(_) => Body::JobEnd {
                 stream: entry.number,
             },
         };
@@ -220,45 +223,42 @@ impl Transport {
         self.forget_stream(stream, out);
     }
 
-    fn reply(&mut self, stream: StreamId, reply: &JobReply, out: &mut DriverOut) {
-        let Some(entry) = self.streams.get(&stream) else {
-            return;
-        };
-        let Ok(bytes) = reply.encode() else { return };
-        let (connection, number) = (entry.connection, entry.number);
-        self.packet(
-            connection,
-            Body::JobReply {
-                stream: number,
-                bytes,
-            },
-            out,
-        );
-        if reply.is_last() {
-            self.end_stream(stream, out);
-        }
-    }
-
     fn read(&mut self, stream: StreamId, flow: Flow, out: &mut DriverOut) {
         let Some(entry) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        if let End::Asking { paused, .. } = &mut entry.end {
+            *paused = flow == Flow::Full;
+        }
+        self.deliver(stream, out);
+    }
+
+    /// Reads what came, as far as the request wants it.
+    fn deliver(&mut self, number: StreamId, out: &mut DriverOut) {
+        let Some(stream) = self.streams.get_mut(&number) else {
             return;
         };
         let End::Asking {
             request,
             paused,
             held,
-        } = &mut entry.end
+            read,
+        } = &mut stream.end
         else {
             return;
         };
-        *paused = flow == Flow::Full;
-        if !*paused {
-            for reply in std::mem::take(held) {
-                out.tell(
-                    Address::Stream(stream),
-                    Letter::Proxy(*request, Proxy::Reply(reply)),
-                );
-            }
+        if *paused {
+            return;
+        }
+        for (reply, bytes) in held.drain(..) {
+            *read += bytes;
+            let reply = Letter::Proxy(*request, Proxy::Reply(reply));
+            out.tell(Address::Stream(number), reply);
+        }
+        if *read >= READ_TOLD_BYTES {
+            let (stream, bytes) = (number, std::mem::take(read));
+            let connection = self.streams[&number].connection;
+            self.packet(connection, Body::JobRead { stream, bytes }, out);
         }
     }
 
@@ -268,7 +268,7 @@ impl Transport {
         };
         let at = Address::Stream(stream);
         if let End::Asking { request, held, .. } = entry.end {
-            for reply in held {
+            for (reply, _) in held {
                 out.tell(at, Letter::Proxy(request, Proxy::Reply(reply)));
             }
             let ended = Proxy::StreamEnded {
@@ -279,19 +279,12 @@ impl Transport {
         out.leaves_down.push((at, Exit::Normal));
     }
 
-    fn packet(&self, connection: u64, body: Body, out: &mut DriverOut) {
-        if let Some(link) = self
-            .links
-            .values()
-            .find(|link| link.connection == connection)
-        {
-            let to = link.peer_index;
-            out.packets.push(Packet {
-                from: self.index,
-                to,
-                connection,
-                body,
-            });
+    pub(super) fn packet(&self, connection: u64, body: Body, out: &mut DriverOut) {
+        let link = self
+            .link_of(connection)
+            .and_then(|link| self.links.get(&link));
+        if let Some(link) = link {
+            self.packet_to(link.peer_index, connection, body, out);
         }
     }
 

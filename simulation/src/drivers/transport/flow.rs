@@ -1,0 +1,186 @@
+//! Flow control of job streams: what the asking side does not read fills the stream's window, then
+//! the serving side's queue, and then the worker is told.
+
+use super::Transport;
+use super::jobs::End;
+use crate::drivers::DriverOut;
+use crate::network::Body;
+use messages::inference_worker::{Input, Sink};
+use messages::request_proxy::Flow;
+use messages::wire::latest::{Frame, JobReply};
+use messages::{Address, DeviceId, Letter, StreamId};
+use std::collections::VecDeque;
+
+/// Bytes of a stream that may be unread at the asking side, as the real transport is configured.
+const STREAM_WINDOW: usize = 64 * 1024;
+/// After so much the asking side says what it has read: noq's share of the window.
+pub(super) const READ_TOLD_BYTES: u32 = 8 * 1024;
+/// The worker is told Full here, and Ready below the other: the real driver's marks.
+const HIGH_WATER: usize = 64 * 1024;
+const LOW_WATER: usize = 16 * 1024;
+
+/// Replies on their way out.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queue: VecDeque<Vec<u8>>,
+    queued: usize,
+    /// Sent, and not read as far as this side knows.
+    unread: usize,
+    device: Option<DeviceId>,
+    told_full: bool,
+    /// The last reply is in the queue, or was.
+    last: bool,
+}
+
+impl Outbox {
+    pub(super) const fn served_by(&mut self, device: DeviceId) {
+        self.device = Some(device);
+    }
+
+    fn put(&mut self, bytes: Vec<u8>, last: bool) {
+        if !self.last {
+            self.last = last;
+            self.queued += bytes.len();
+            self.queue.push_back(bytes);
+        }
+    }
+
+    /// The next reply for which the window has room. A large one goes when nothing is unread.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let size = self.queue.front()?.len();
+        if self.unread > 0 && self.unread + size > STREAM_WINDOW {
+            return None;
+        }
+        self.unread += size;
+        self.queued -= size;
+        self.queue.pop_front()
+    }
+
+    /// What the worker has to be told now.
+    fn turn(&mut self) -> Option<(DeviceId, Flow)> {
+        let device = self.device?;
+        let full = match self.told_full {
+            false => self.queued >= HIGH_WATER,
+            true => self.queued > LOW_WATER,
+        };
+        if full == self.told_full {
+            return None;
+        }
+        self.told_full = full;
+        Some((device, if full { Flow::Full } else { Flow::Ready }))
+    }
+}
+
+impl Transport {
+    /// The worker says something to the asking side.
+    pub(super) fn reply(&mut self, stream: StreamId, reply: &JobReply, out: &mut DriverOut) {
+        let Ok(bytes) = reply.encode() else { return };
+        if let Some(outbox) = self.outbox(stream) {
+            outbox.put(bytes, reply.is_last());
+        }
+        self.flush(stream, out);
+    }
+
+    /// The asking side has read some of a stream.
+    pub(super) fn job_read(
+        &mut self,
+        connection: u64,
+        number: StreamId,
+        bytes: u32,
+        out: &mut DriverOut,
+    ) {
+        let Some(stream) = self.served(connection, number) else {
+            return;
+        };
+        if let Some(outbox) = self.outbox(stream) {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            outbox.unread = outbox.unread.saturating_sub(bytes);
+        }
+        self.flush(stream, out);
+    }
+
+    /// Whether the end of a stream is on its way by itself.
+    pub(super) fn has_last_words(&mut self, stream: StreamId) -> bool {
+        self.outbox(stream).is_some_and(|outbox| outbox.last)
+    }
+
+    /// Sends what the window has room for.
+    fn flush(&mut self, stream: StreamId, out: &mut DriverOut) {
+        let Some(entry) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        let (connection, number) = (entry.connection, entry.number);
+        let End::Serving(outbox) = &mut entry.end else {
+            return;
+        };
+        let mut sent = Vec::new();
+        while let Some(bytes) = outbox.next() {
+            sent.push(bytes);
+        }
+        let over = outbox.last && outbox.queue.is_empty();
+        if let Some((device, flow)) = outbox.turn() {
+            let sink = Sink::Stream(stream);
+            let turned = Letter::Worker(device, Input::Sink { sink, flow });
+            out.tell(Address::Stream(stream), turned);
+        }
+        for bytes in sent {
+            let stream = number;
+            self.packet(connection, Body::JobReply { stream, bytes }, out);
+        }
+        if over {
+            self.end_stream(stream, out);
+        }
+    }
+
+    fn outbox(&mut self, stream: StreamId) -> Option<&mut Outbox> {
+        match &mut self.streams.get_mut(&stream)?.end {
+            End::Serving(outbox) => Some(outbox),
+            End::Asking { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends what there is room for; how much that is.
+    fn sent(outbox: &mut Outbox) -> usize {
+        std::iter::from_fn(|| outbox.next()).count()
+    }
+
+    #[test]
+    fn what_is_not_read_fills_the_window_and_then_the_queue() {
+        const DEVICE: DeviceId = DeviceId(0);
+        let mut outbox = Outbox::default();
+        outbox.served_by(DEVICE);
+        let mut worker_told = Vec::new();
+        for _ in 0..256 {
+            outbox.put(vec![0; 1_024], false);
+            sent(&mut outbox);
+            worker_told.extend(outbox.turn());
+        }
+        assert_eq!(outbox.unread, STREAM_WINDOW);
+        assert_eq!(worker_told, [(DEVICE, Flow::Full)]);
+        let mut read = 0;
+        while worker_told.len() < 2 {
+            outbox.unread -= 8 * 1_024;
+            read += 8 * 1_024;
+            assert_eq!(sent(&mut outbox), 8);
+            worker_told.extend(outbox.turn());
+        }
+        assert_eq!(worker_told[1], (DEVICE, Flow::Ready));
+        assert_eq!(read, 256 * 1_024 - STREAM_WINDOW - LOW_WATER);
+    }
+
+    #[test]
+    fn a_reply_larger_than_the_window_goes_alone() {
+        let mut outbox = Outbox::default();
+        outbox.put(vec![0; STREAM_WINDOW + 1], false);
+        outbox.put(vec![0; 1], true);
+        assert_eq!(sent(&mut outbox), 1);
+        outbox.unread = 0;
+        assert_eq!(sent(&mut outbox), 1);
+        assert!(outbox.last && outbox.queued == 0);
+    }
+}
