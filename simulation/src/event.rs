@@ -1,9 +1,10 @@
 //! What happens in the world, and when.
 
 use crate::network::Packet;
-use kernel::{Incarnation, Mono};
-use messages::{Address, DeviceId};
+use kernel::{Child, Incarnation, Mono};
+use messages::{Address, DeviceId, RequestId};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// World time in microseconds.
 pub(crate) type Time = u64;
@@ -25,10 +26,14 @@ pub(crate) enum Occurrence {
     DialTimeout(u64),
     /// Has the path of this connection been silent for too long?
     IdleCheck(u64),
-    /// An engine's step is done.
-    EngineStep(DeviceId, u64),
-    /// A durable write is done.
-    Committed(u64),
+    /// A child is built.
+    Birth(Arc<Child>, Incarnation),
+    /// An engine has done something that takes time.
+    Engine(DeviceId, u64),
+    /// A disk is done with what it was doing.
+    Disk(u64),
+    /// A client has read what it was given.
+    Reads(RequestId),
 }
 
 /// An occurrence on a node in one of its boots.

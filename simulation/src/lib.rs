@@ -16,6 +16,8 @@
 //! ```
 
 mod builder;
+mod clock;
+mod costs;
 mod drivers;
 mod event;
 mod executor;
@@ -28,8 +30,12 @@ mod world;
 mod tests;
 
 pub use builder::MeshBuilder;
+pub use clock::Clock;
+pub use costs::{Costs, InputClass, Kind};
+pub use drivers::engine::EngineFault;
 pub use drivers::gateway::{Answer, Ask, State};
-pub use mesh::{ClientId, Mesh, Report};
+pub use drivers::store::{DiskFault, DiskReport};
+pub use mesh::{Arrivals, Client, ClientId, Mesh, Process, Report};
 pub use network::Latency;
 
 use messages::Micros;
