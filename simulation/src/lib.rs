@@ -38,7 +38,7 @@ pub use drivers::store::{DiskFault, DiskReport};
 pub use mesh::{Arrivals, Client, ClientId, Mesh, Process, Report};
 pub use network::Latency;
 
-use messages::Micros;
+pub use messages::Micros;
 
 /// A span of whole seconds.
 #[must_use]

@@ -33,6 +33,14 @@ pub struct ClientId {
     request: RequestId,
 }
 
+impl ClientId {
+    /// Its request.
+    #[must_use]
+    pub const fn request(self) -> RequestId {
+        self.request
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -259,16 +267,16 @@ impl Mesh {
         })
     }
 
-    /// Letters that wait on a node, and the most that wait for one actor.
+    /// Letters that wait on a node.
     #[must_use]
     pub fn waiting(&self, node: NodeIndex) -> usize {
-        let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| {
-            boot.mailboxes
-                .values()
-                .map(|mailbox| mailbox.mail.len())
-                .sum()
-        })
+        self.depths(node).sum()
+    }
+
+    /// The most letters that wait for one actor of a node.
+    #[must_use]
+    pub fn deepest(&self, node: NodeIndex) -> usize {
+        self.depths(node).max().unwrap_or(0)
     }
 
     /// The models that a client of this node would be shown.
@@ -341,6 +349,12 @@ impl Mesh {
             bytes: self.world.network.bytes,
             crashes: self.world.crashes.len(),
         }
+    }
+
+    fn depths(&self, node: NodeIndex) -> impl Iterator<Item = usize> {
+        let boot = self.world.nodes[node].boot.as_ref();
+        let mailboxes = boot.into_iter().flat_map(|boot| boot.mailboxes.values());
+        mailboxes.map(|mailbox| mailbox.mail.len())
     }
 
     fn plan(&self, node: NodeIndex, boot: u64) -> tree::Plan {

@@ -1,8 +1,13 @@
 //! What the foundation promises, in virtual time.
 
+mod clients;
+mod clocks;
 mod completion;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod costs;
+mod disks;
+mod engines;
 mod failover;
 mod membership;
 mod minting;

@@ -134,6 +134,7 @@ impl Engine {
                 self.later(span.0, Work::Resume, out);
             }
             EngineFault::Crash => {
+                self.jobs.clear();
                 let why = Label::truncated(PROCESS_LOST);
                 self.event(Event::Failed { why }, out);
                 let exit = Exit::Failed(PROCESS_LOST.to_owned());

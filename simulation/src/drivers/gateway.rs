@@ -299,9 +299,9 @@ impl Gateway {
             let (reader, _) = self.readers.entry(request).or_default();
             return reader.set_rate(rate);
         }
-        if let Some((mut reader, end)) = self.readers.remove(&request) {
-            out.flow(request, reader.pump());
-            let text = reader.drain();
+        if let Some((reader, end)) = self.readers.remove(&request) {
+            let (text, flow) = reader.drain();
+            out.flow(request, flow);
             if !text.is_empty() {
                 answer.read(now, &text);
             }
@@ -317,7 +317,7 @@ impl Gateway {
         let (Some(answer), Some((reader, end))) = (answer, self.readers.get_mut(&request)) else {
             return;
         };
-        let Some(text) = reader.read() else {
+        let Some((text, flow)) = reader.read() else {
             // It has read nothing for so long that it is taken for dead.
             self.readers.remove(&request);
             return self.break_off(request, out);
@@ -330,6 +330,7 @@ impl Gateway {
         {
             answer.state = state;
         }
+        out.flow(request, flow);
         self.pump(request, out);
     }
 

@@ -71,23 +71,29 @@ impl Reader {
         waits.then_some(if self.rate == 0 { STALL_US } else { LOOK_US })
     }
 
-    /// What the client has read since the last look; nothing where it reads nothing at all.
-    pub(super) fn read(&mut self) -> Option<String> {
+    /// What the client has read since the last look, and whether the request may go on; nothing
+    /// where it reads nothing at all.
+    pub(super) fn read(&mut self) -> Option<(String, Option<Flow>)> {
         self.looks = false;
         if self.rate == 0 && !self.socket.is_empty() {
             return None;
         }
         let most = self.rate.saturating_mul(LOOK_US) / 1_000_000;
-        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
-        // Characters stay whole.
-        let end = self.socket.ceil_char_boundary(most.min(self.socket.len()));
-        let rest = self.socket.split_off(end);
-        Some(std::mem::replace(&mut self.socket, rest))
+        let mut most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+        let (mut text, mut flow) = (String::new(), None);
+        while most > 0 && !self.is_empty() {
+            // Characters stay whole.
+            let end = self.socket.ceil_char_boundary(most.min(self.socket.len()));
+            text.extend(self.socket.drain(..end));
+            most = most.saturating_sub(end);
+            flow = self.pump().or(flow);
+        }
+        Some((text, flow))
     }
 
-    /// All that waits.
-    pub(super) fn drain(self) -> String {
-        self.socket + &self.lane
+    /// All that waits, and whether the request may go on.
+    pub(super) fn drain(self) -> (String, Option<Flow>) {
+        (self.socket + &self.lane, self.full.then_some(Flow::Ready))
     }
 
     /// Whether nothing waits.

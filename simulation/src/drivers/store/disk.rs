@@ -104,7 +104,13 @@ impl Disk {
             let whole = record.len() as u64;
             let end = match self.fault {
                 DiskFault::TornNext => 1 + entropy.below(whole - 1),
-                _ => entropy.below(whole + 1),
+                DiskFault::None | DiskFault::Full | DiskFault::LoseSyncs | DiskFault::Slow(_) => {
+                    if entropy.chance(WHOLE_PPM) {
+                        whole
+                    } else {
+                        entropy.below(whole)
+                    }
+                }
             };
             self.tear(
                 record,
@@ -180,5 +186,8 @@ fn read_record(record: &[u8]) -> Option<Writes> {
 const RECORD: &str = "simulated record";
 /// What stood where a record was to stand.
 const STALE: u8 = 0xA5;
+/// How often all of a record is there, though nobody was told so: of a millisecond, the time that
+/// the answer takes.
+const WHOLE_PPM: u64 = 125_000;
 /// One time in two.
 const HALF_PPM: u64 = 500_000;
