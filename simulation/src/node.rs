@@ -130,8 +130,13 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Whether there is something to do.
+    pub(crate) fn has_next(&self) -> bool {
+        self.woken == Some(0) || !self.mail.is_empty()
+    }
+
     /// What is next, and what sort of work it is.
-    pub(crate) fn next(&self) -> Option<InputClass> {
+    fn next(&self) -> Option<InputClass> {
         if self.woken == Some(0) {
             return Some(InputClass::Deadline);
         }

@@ -9,6 +9,7 @@ mod costs;
 mod disks;
 mod engines;
 mod failover;
+mod hardships;
 mod membership;
 mod minting;
 mod supervision;

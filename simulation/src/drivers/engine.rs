@@ -169,6 +169,12 @@ impl Engine {
         self.jobs.len()
     }
 
+    /// Whether nothing is under way.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     /// Work that may take no time at all.
     fn start(&mut self, span: u64, work: Work, out: &mut DriverOut) {
         match span {

@@ -239,7 +239,8 @@ impl Gateway {
         out: &mut DriverOut,
     ) {
         let answer = self.answers.get_mut(&request);
-        let Some(answer) = answer.filter(|answer| !answer.broken_off) else {
+        let hears = |answer: &&mut Answer| !answer.broken_off && answer.state != State::Gone;
+        let Some(answer) = answer.filter(hears) else {
             return;
         };
         match Place::of(answer.taken, offset, text.len()) {

@@ -1,7 +1,7 @@
 //! Clocks that are off, jump and drift; nodes that sleep.
 
 use super::{check_text, finish, met};
-use crate::{Ask, Clock, Mesh, millis, secs};
+use crate::{Ask, Clock, Mesh, Micros, millis, secs};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -88,20 +88,24 @@ fn a_crystal_that_changes_its_pace_moves_the_deadlines_that_wait() {
         mesh.clock(1).mono.0 - mono.0,
         (mesh.time() - time) * 14 / 10
     );
-    // A peer that is cut off is missed after its own seconds, not the world's.
-    let missed_after = |ppm| {
-        let mut mesh = met(Mesh::seed(5).nodes(2).engines(&[0]));
-        mesh.wedge(0, true);
-        let client = mesh.ask(1, Ask::new(1).max_tokens(9));
-        mesh.run_for(millis(1));
-        mesh.drift(1, ppm);
-        mesh.kill(0);
+    // The next wake of a node that has nobody to talk to, after one of its wakes.
+    let next_wake = |ppm| {
+        let mut mesh = Mesh::seed(5).nodes(1).engines(&[0]).build();
+        mesh.run_for(secs(100));
+        let turn = |mesh: &mut Mesh| {
+            let turns = mesh.report().turns;
+            assert!(mesh.run_until(secs(600), |mesh| mesh.report().turns > turns));
+            mesh.run_for(Micros(1));
+        };
+        turn(&mut mesh);
+        mesh.drift(0, ppm);
         let start = mesh.time();
-        finish(&mut mesh, client);
+        turn(&mut mesh);
         mesh.time() - start
     };
-    let (right, fast) = (missed_after(0), missed_after(400_000));
-    assert!(fast * 12 < right * 10, "{fast} against {right}");
+    let (slow, right, fast) = (next_wake(-400_000), next_wake(0), next_wake(400_000));
+    assert!(slow * 10 > right * 16, "{slow} against {right}");
+    assert!(fast * 14 < right * 11, "{fast} against {right}");
 }
 
 #[test]

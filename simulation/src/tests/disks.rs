@@ -116,3 +116,18 @@ fn a_node_that_lost_what_it_was_told_was_safe_is_met_again() {
         is_well_again(&mut mesh, 1);
     }
 }
+
+#[test]
+fn what_a_dead_store_had_begun_ends_with_it() {
+    let mut mesh = Mesh::seed(5).nodes(2).engines(&[0]).build();
+    mesh.run_until(secs(3), |mesh| is_writing(mesh, 1));
+    let before = mesh.disk_report(1);
+    assert!(mesh.kill_actor(1, messages::Address::Store));
+    mesh.run_for(millis(5));
+    assert_eq!(mesh.disk_report(1), before, "nobody is there to write it");
+    is_well_again(&mut mesh, 1);
+    assert!(
+        mesh.disk_report(1).commits > before.commits,
+        "it is written again"
+    );
+}

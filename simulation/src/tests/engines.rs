@@ -1,6 +1,7 @@
 //! Engines that stall, lose their process, load and read slowly.
 
 use super::{TOKENS, ask, check_text, finish, met};
+use crate::drivers::engine::Engine;
 use crate::{Ask, Costs, EngineFault, Mesh, millis, secs};
 
 #[test]
@@ -117,6 +118,8 @@ fn a_prompt_that_nobody_wants_any_more_is_not_read_on() {
     mesh.hang_up(client);
     mesh.run_for(secs(1));
     assert_eq!(mesh.jobs(0), 0);
+    let boot = mesh.world.nodes[0].boot.as_ref().unwrap();
+    assert!(boot.drivers.engines.values().all(Engine::is_idle));
     mesh.engine(0, EngineFault::None);
     let client = ask(&mut mesh, 1, 7);
     check_text(&finish(&mut mesh, client), 7, TOKENS);

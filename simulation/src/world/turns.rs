@@ -30,9 +30,10 @@ impl World {
             None => return,
         }
         if let Some(mailbox) = self.mailbox(node, who, life) {
-            if mailbox.next().is_some() {
+            let (more, draining) = (mailbox.has_next(), mailbox.draining);
+            if more && !mailbox.scheduled {
                 self.schedule_turn(node, who, life);
-            } else {
+            } else if !more && draining {
                 self.drained(node, who, life);
             }
         }
