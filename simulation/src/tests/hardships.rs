@@ -2,7 +2,8 @@
 //! and clients. Every client has one end, no text has a hole, and nobody panics.
 
 use crate::{
-    Arrivals, Ask, Clock, Costs, DiskFault, EngineFault, Mesh, Process, State, millis, secs,
+    Arrivals, Ask, Clock, Costs, DiskFault, EngineFault, Mesh, MeshBuilder, Process, State, millis,
+    secs,
 };
 use kernel::Entropy;
 use messages::request_proxy::Failure;
@@ -29,29 +30,7 @@ fn every_client_of_a_hard_world_has_one_end() {
 fn hardship(seed: u64) -> Vec<State> {
     let mut draw = Entropy::from_number(seed);
     let nodes = 3 + below(&mut draw, 4);
-    let engines: Vec<usize> = (0..nodes).filter(|n| *n != 1).collect();
-    let mut builder = Mesh::seed(seed)
-        .nodes(nodes)
-        .engines(&engines)
-        .step(millis(1 + draw.below(20)));
-    if draw.chance(700_000) {
-        builder = builder.costs(Costs::drawn(&mut draw));
-    }
-    if draw.chance(500_000) {
-        builder = builder.shuffled();
-    }
-    for node in 0..nodes {
-        let offset_us = i64::try_from(draw.below(7_200_000_000)).unwrap() - 3_600_000_000;
-        let drift_ppm = i32::try_from(draw.below(1_000)).unwrap() - 500;
-        builder = builder.clock(
-            node,
-            Clock {
-                offset_us,
-                drift_ppm,
-            },
-        );
-    }
-    let mut mesh = builder.build();
+    let mut mesh = builder(seed, nodes, &mut draw).build();
     mesh.run_for(secs(6));
     let process = match draw.below(3) {
         0 => Process::Steady,
@@ -104,6 +83,33 @@ fn hardship(seed: u64) -> Vec<State> {
     );
     let ends = clients.iter().map(|client| mesh.answer(client.id).state);
     ends.collect()
+}
+
+/// Clocks, costs and engines.
+fn builder(seed: u64, nodes: usize, draw: &mut Entropy) -> MeshBuilder {
+    let engines: Vec<usize> = (0..nodes).filter(|n| *n != 1).collect();
+    let mut builder = Mesh::seed(seed)
+        .nodes(nodes)
+        .engines(&engines)
+        .step(millis(1 + draw.below(20)));
+    if draw.chance(700_000) {
+        builder = builder.costs(Costs::drawn(draw));
+    }
+    if draw.chance(500_000) {
+        builder = builder.shuffled();
+    }
+    for node in 0..nodes {
+        let offset_us = i64::try_from(draw.below(7_200_000_000)).unwrap() - 3_600_000_000;
+        let drift_ppm = i32::try_from(draw.below(1_000)).unwrap() - 500;
+        builder = builder.clock(
+            node,
+            Clock {
+                offset_us,
+                drift_ppm,
+            },
+        );
+    }
+    builder
 }
 
 /// One fault, or none. Node 1 has the clients: its power stays.

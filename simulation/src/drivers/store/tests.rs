@@ -20,7 +20,7 @@ fn key(row: u8) -> Key {
 /// One row counts the writes; others come and go.
 fn writes(n: u64) -> Writes {
     let value = Bytes::from(n.to_le_bytes().to_vec());
-    let other = (n % 3 != 0).then(|| Bytes::from(vec![0x5A; 40]));
+    let other = (!n.is_multiple_of(3)).then(|| Bytes::from(vec![0x5A; 40]));
     vec![(key(0), Some(value)), (key(1 + (n % 4) as u8), other)]
 }
 
@@ -76,13 +76,12 @@ impl Bench {
             let kernel::Effect::Tell(Letter::Roster(_, input)) = effect else {
                 panic!("{effect:?}")
             };
-            match input {
-                roster::Input::Committed(Token(n)) => {
-                    assert_eq!(n, self.confirmed + self.failed + 1, "in order");
-                    self.confirmed += 1;
-                }
-                roster::Input::CommitFailed(_) => self.failed += 1,
-                other => panic!("{other:?}"),
+            if let roster::Input::Committed(Token(n)) = input {
+                assert_eq!(n, self.confirmed + self.failed + 1, "in order");
+                self.confirmed += 1;
+            } else {
+                assert!(matches!(input, roster::Input::CommitFailed(_)), "{input:?}");
+                self.failed += 1;
             }
         }
         out.power_fails
