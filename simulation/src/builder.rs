@@ -2,17 +2,21 @@
 
 mod paths;
 
+use crate::clock::{Clock, NodeClock};
+use crate::costs::Costs;
+use crate::drivers::engine::Device;
 use crate::drivers::store::Disk;
 use crate::event::NodeIndex;
 use crate::executor::Executor;
 use crate::executor::machines::Machines;
-use crate::mesh::Mesh;
+use crate::mesh::{Agenda, Mesh};
 use crate::network::{Latency, Network, Plan};
 use crate::node::{Checked, Node, NodeKey};
 use crate::world::World;
 use ed25519_dalek::SigningKey;
 use kernel::{Entropy, Signer};
 use messages::{Micros, NodeId, network_of};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A mesh to be.
@@ -27,6 +31,8 @@ pub struct MeshBuilder {
     pub(crate) absent: Vec<NodeIndex>,
     pub(crate) hosts: bool,
     pub(crate) one_ticket: bool,
+    pub(crate) clocks: BTreeMap<NodeIndex, Clock>,
+    pub(crate) costs: Costs,
 }
 
 impl MeshBuilder {
@@ -79,6 +85,20 @@ impl MeshBuilder {
         self
     }
 
+    /// How the clocks of a node are off; they are right unless told.
+    #[must_use]
+    pub fn clock(mut self, node: NodeIndex, clock: Clock) -> Self {
+        self.clocks.insert(node, clock);
+        self
+    }
+
+    /// How long turns, births and loads take; no time at all unless told.
+    #[must_use]
+    pub const fn costs(mut self, costs: Costs) -> Self {
+        self.costs = costs;
+        self
+    }
+
     /// Runs the machines in real hosts under real supervisors.
     #[cfg(feature = "conformance")]
     #[must_use]
@@ -99,7 +119,10 @@ impl MeshBuilder {
                     checked: Arc::clone(&checked),
                 });
                 let engines = match self.engines.contains(&index) {
-                    true => vec![self.step.0],
+                    true => vec![Device {
+                        step_us: self.step.0,
+                        ..Device::default()
+                    }],
                     false => Vec::new(),
                 };
                 Node {
@@ -111,6 +134,8 @@ impl MeshBuilder {
                     boot: None,
                     frozen: None,
                     engines,
+                    clock: NodeClock::new(self.clocks.get(&index).copied().unwrap_or_default()),
+                    past: BTreeMap::new(),
                 }
             })
             .collect();
@@ -119,12 +144,14 @@ impl MeshBuilder {
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.me).collect();
         let paths = Network::new(&self.net, &ids, Entropy::from_seed(entropy.bytes()));
         let make = executor_maker(self.hosts);
-        let world = World::new(self.seed, paths, nodes, self.shuffled, make);
+        let mut world = World::new(self.seed, paths, nodes, self.shuffled, make);
+        world.costs = self.costs;
         let mut mesh = Mesh {
             world,
             network,
             owner,
             one_ticket: self.one_ticket,
+            agenda: Agenda::default(),
         };
         for node in (0..self.nodes).filter(|node| !self.absent.contains(node)) {
             mesh.start(node);

@@ -1,9 +1,10 @@
 //! What happens in the world, and when.
 
 use crate::network::Packet;
-use kernel::{Incarnation, Mono};
-use messages::{Address, DeviceId};
+use kernel::{Child, Incarnation, Mono};
+use messages::{Address, DeviceId, RequestId};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// World time in microseconds.
 pub(crate) type Time = u64;
@@ -29,10 +30,14 @@ pub(crate) enum Occurrence {
     Resend(u64),
     /// A relayed connection looks for a direct path.
     Punch(u64),
-    /// An engine's step is done.
-    EngineStep(DeviceId, u64),
-    /// A durable write is done.
-    Committed(u64),
+    /// A child is built.
+    Birth(Arc<Child>, Incarnation),
+    /// An engine has done something that takes time.
+    Engine(DeviceId, u64),
+    /// A disk is done with what it was doing.
+    Disk(u64),
+    /// A client has read what it was given.
+    Reads(RequestId),
 }
 
 /// An occurrence on a node in one of its boots.

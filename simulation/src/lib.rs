@@ -16,6 +16,8 @@
 //! ```
 
 mod builder;
+mod clock;
+mod costs;
 mod drivers;
 mod event;
 mod executor;
@@ -28,13 +30,17 @@ mod world;
 mod tests;
 
 pub use builder::MeshBuilder;
+pub use clock::Clock;
+pub use costs::{Costs, InputClass, Kind};
+pub use drivers::engine::EngineFault;
 pub use drivers::gateway::{Answer, Ask, State};
-pub use mesh::{ClientId, Mesh, Report};
+pub use drivers::store::{DiskFault, DiskReport};
+pub use mesh::{Arrivals, Client, ClientId, Mesh, Process, Report};
 pub use network::{
     Counts as NetworkCounts, Dependence, Latency, Nat, Obstacle, PathClass, PathModel, Tail,
 };
 
-use messages::Micros;
+pub use messages::Micros;
 
 /// A span of whole seconds.
 #[must_use]

@@ -1,10 +1,12 @@
 //! The world as tests and commands use it.
 
+mod clients;
+mod hardware;
 mod paths;
 
 use crate::builder::MeshBuilder;
+use crate::costs::Costs;
 use crate::drivers::DriverOut;
-use crate::drivers::engine::Engine;
 use crate::drivers::gateway::{Answer, Ask, Gateway};
 use crate::drivers::store::Store;
 use crate::drivers::transport::Transport;
@@ -19,14 +21,25 @@ use messages::{
     Address, Credential, DeviceId, Digest, Grant, Label, List, Micros, ModelAdvert, NetworkId,
     NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub(crate) use clients::Agenda;
+pub use clients::{Arrivals, Client, Process};
 
 /// One request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientId {
     node: NodeIndex,
     request: RequestId,
+}
+
+impl ClientId {
+    /// Its request.
+    #[must_use]
+    pub const fn request(self) -> RequestId {
+        self.request
+    }
 }
 
 /// What a run came to.
@@ -54,6 +67,8 @@ pub struct Mesh {
     pub(crate) network: NetworkId,
     pub(crate) owner: NodeId,
     pub(crate) one_ticket: bool,
+    /// What clients are going to do.
+    pub(crate) agenda: Agenda,
 }
 
 impl std::fmt::Debug for Mesh {
@@ -81,6 +96,8 @@ impl Mesh {
             absent: Vec::new(),
             hosts: false,
             one_ticket: false,
+            clocks: BTreeMap::new(),
+            costs: Costs::NONE,
         }
     }
 
@@ -91,17 +108,20 @@ impl Mesh {
             return;
         }
         place.boots += 1;
+        place.disk.recover();
+        let started = place.clock.ticks(self.world.time);
         let number = place.boots;
         let drivers = Drivers {
             transport: Transport::new(place.me, node, 0),
-            store: Store::default(),
+            store: Store::new(0),
             gateway: Gateway::default(),
             engines: BTreeMap::new(),
         };
         let executor = self.world.executor();
         self.world.nodes[node].boot = Some(Boot {
             number,
-            started: self.world.time,
+            started,
+            unborn: BTreeSet::new(),
             switchboard: Switchboard::new(number),
             executor,
             mailboxes: BTreeMap::new(),
@@ -120,14 +140,14 @@ impl Mesh {
     /// Lets time pass.
     pub fn run_for(&mut self, span: Micros) {
         let until = self.world.time + span.0;
-        while self.world.step(until) {}
+        while self.advance(until) {}
     }
 
     /// Lets time pass until the condition holds, at most this long; tells whether it holds.
     pub fn run_until(&mut self, limit: Micros, mut holds: impl FnMut(&Self) -> bool) -> bool {
         let until = self.world.time + limit.0;
         while !holds(self) {
-            if !self.world.step(until) {
+            if !self.advance(until) {
                 return holds(self);
             }
         }
@@ -137,7 +157,7 @@ impl Mesh {
     /// Takes one event; tells whether there was one before this span was over.
     pub fn step(&mut self, span: Micros) -> bool {
         let until = self.world.time + span.0;
-        self.world.step(until)
+        self.advance(until)
     }
 
     /// A client of this node asks.
@@ -150,12 +170,19 @@ impl Mesh {
             boot: place.boots,
             n: 0,
         };
-        if let Some(boot) = &mut place.boot {
-            boot.requests += 1;
-            request.n = boot.requests;
-            boot.drivers
-                .gateway
-                .ask(ask.seed_for(request, me, arrived), &mut out);
+        let gateway = Address::Gateway;
+        match &mut place.boot {
+            Some(boot) => {
+                boot.requests += 1;
+                request.n = boot.requests;
+                if boot.switchboard.live(gateway).is_some() {
+                    let seed = ask.seed_for(request, me, arrived);
+                    boot.drivers.gateway.ask(seed, &mut out);
+                } else {
+                    place.past.insert(request, Answer::refused());
+                }
+            }
+            None => drop(place.past.insert(request, Answer::refused())),
         }
         self.world.carry_out(node, out);
         ClientId { node, request }
@@ -164,8 +191,10 @@ impl Mesh {
     /// What a client has seen so far.
     #[must_use]
     pub fn answer(&self, client: ClientId) -> Answer {
-        let boot = self.world.nodes[client.node].boot.as_ref();
+        let place = &self.world.nodes[client.node];
+        let boot = place.boot.as_ref();
         boot.and_then(|boot| boot.drivers.gateway.answers.get(&client.request))
+            .or_else(|| place.past.get(&client.request))
             .cloned()
             .unwrap_or_default()
     }
@@ -181,17 +210,13 @@ impl Mesh {
 
     /// The power of a node fails.
     pub fn kill(&mut self, node: NodeIndex) {
-        self.world.nodes[node].boot = None;
-        self.world.nodes[node].frozen = None;
-        self.world.network.silence(self.world.time, node, true);
-        self.world.network.died(self.world.time, node);
-        self.world.run_errands();
+        self.world.lose_power(node);
     }
 
     /// A node's process ends, and its connections are closed.
     pub fn close(&mut self, node: NodeIndex) {
         self.world.hang_up_links(node);
-        self.kill(node);
+        self.world.go_down(node);
     }
 
     /// A node stands still, as a stopped process does.
@@ -205,13 +230,6 @@ impl Mesh {
     /// A frozen node goes on: what it missed happens at once.
     pub fn thaw(&mut self, node: NodeIndex) {
         self.world.thaw(node);
-    }
-
-    /// A node's engine takes commands and answers nothing.
-    pub fn wedge(&mut self, node: NodeIndex, wedged: bool) {
-        for engine in self.engines_mut(node) {
-            engine.wedged = wedged;
-        }
     }
 
     /// An actor or driver of a node crashes. Tells whether it was alive.
@@ -236,38 +254,16 @@ impl Mesh {
         })
     }
 
-    /// Letters that wait on a node, and the most that wait for one actor.
+    /// Letters that wait on a node.
     #[must_use]
     pub fn waiting(&self, node: NodeIndex) -> usize {
-        let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| {
-            boot.mailboxes
-                .values()
-                .map(|mailbox| mailbox.mail.len())
-                .sum()
-        })
+        self.depths(node).sum()
     }
 
-    /// Tokens that a node's engines have drawn since they started.
+    /// The most letters that wait for one actor of a node.
     #[must_use]
-    pub fn drawn(&self, node: NodeIndex) -> u64 {
-        let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| {
-            boot.drivers
-                .engines
-                .values()
-                .map(|engine| engine.drawn)
-                .sum()
-        })
-    }
-
-    /// Jobs that a node's engines hold.
-    #[must_use]
-    pub fn jobs(&self, node: NodeIndex) -> usize {
-        let boot = self.world.nodes[node].boot.as_ref();
-        boot.map_or(0, |boot| {
-            boot.drivers.engines.values().map(Engine::jobs).sum()
-        })
+    pub fn deepest(&self, node: NodeIndex) -> usize {
+        self.depths(node).max().unwrap_or(0)
     }
 
     /// The models that a client of this node would be shown.
@@ -342,10 +338,10 @@ impl Mesh {
         }
     }
 
-    fn engines_mut(&mut self, node: NodeIndex) -> impl Iterator<Item = &mut Engine> {
-        let boot = self.world.nodes[node].boot.as_mut();
-        boot.into_iter()
-            .flat_map(|boot| boot.drivers.engines.values_mut())
+    fn depths(&self, node: NodeIndex) -> impl Iterator<Item = usize> {
+        let boot = self.world.nodes[node].boot.as_ref();
+        let mailboxes = boot.into_iter().flat_map(|boot| boot.mailboxes.values());
+        mailboxes.map(|mailbox| mailbox.mail.len())
     }
 
     fn plan(&self, node: NodeIndex, boot: u64) -> tree::Plan {

@@ -1,8 +1,10 @@
 //! One simulated node: its switchboard, its mailboxes, its machines and its drivers.
 
+use crate::clock::NodeClock;
+use crate::costs::{InputClass, input_of};
 use crate::drivers::DriverOut;
-use crate::drivers::engine::Engine;
-use crate::drivers::gateway::Gateway;
+use crate::drivers::engine::{Device, Engine};
+use crate::drivers::gateway::{Answer, Gateway};
 use crate::drivers::store::{Disk, Store};
 use crate::drivers::transport::{Air, Transport};
 use crate::event::{NodeIndex, Time};
@@ -12,8 +14,8 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{
     Depth, Incarnation, Limits, Mail, Mono, Signed, Signer, Source, Switchboard, admit, limits_of,
 };
-use messages::{Address, Class, DeviceId, Digest, Letter, NodeId, Signature};
-use std::collections::{BTreeMap, VecDeque};
+use messages::{Address, Class, DeviceId, Digest, Letter, NodeId, RequestId, Signature};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A node of the world. Key and disk outlive its boots.
@@ -27,14 +29,29 @@ pub(crate) struct Node {
     pub(crate) boot: Option<Boot>,
     /// Since when it is frozen, and what it has missed.
     pub(crate) frozen: Option<Vec<crate::event::Event>>,
-    /// Device speeds, in microseconds a step.
-    pub(crate) engines: Vec<u64>,
+    /// Its devices.
+    pub(crate) engines: Vec<Device>,
+    /// Its clocks, which go on whatever happens to it.
+    pub(crate) clock: NodeClock,
+    /// What clients of earlier boots have seen.
+    pub(crate) past: BTreeMap<RequestId, Answer>,
+}
+
+impl Node {
+    /// The world time of an instant of its boot.
+    pub(crate) fn time_of(&self, at: Mono) -> Time {
+        let started = self.boot.as_ref().map_or(0, |boot| boot.started);
+        self.clock.time_of(started + at.0)
+    }
 }
 
 /// One boot of a node.
 pub(crate) struct Boot {
     pub(crate) number: u64,
-    pub(crate) started: Time,
+    /// What the node's clock had counted when it began.
+    pub(crate) started: u64,
+    /// Lives that are being built.
+    pub(crate) unborn: BTreeSet<(Address, Incarnation)>,
     pub(crate) switchboard: Switchboard,
     pub(crate) executor: Box<dyn Executor>,
     pub(crate) mailboxes: BTreeMap<Address, Mailbox>,
@@ -59,6 +76,10 @@ pub(crate) struct Mailbox {
     pub(crate) mail: VecDeque<(Source, Mail)>,
     /// Whether a turn is on its way.
     pub(crate) scheduled: bool,
+    /// Whether the first mail is being worked on: it waits no more.
+    begun: bool,
+    /// A deadline that has come and waits for its turn, and how many are before it.
+    woken: Option<usize>,
     /// The earliest wake that is on its way.
     pub(crate) armed: Option<Mono>,
     pub(crate) deadline: Option<Mono>,
@@ -77,6 +98,8 @@ impl Mailbox {
             depth: Depth::default(),
             mail: VecDeque::new(),
             scheduled: false,
+            begun: false,
+            woken: None,
             armed: None,
             deadline: None,
             draining: false,
@@ -95,7 +118,7 @@ impl Mailbox {
             return Err(Box::new(letter));
         }
         if let Class::Coalesce(_) = &class {
-            let older = self.mail.iter_mut().find(
+            let older = self.mail.iter_mut().skip(usize::from(self.begun)).find(
                 |(_, waiting)| matches!(waiting, Mail::Letter(waiting) if waiting.class() == class),
             );
             if let Some((_, waiting)) = older {
@@ -108,14 +131,76 @@ impl Mailbox {
         Ok(())
     }
 
-    /// The next mail.
-    pub(crate) fn take(&mut self) -> Option<(Source, Mail)> {
-        let (from, mail) = self.mail.pop_front()?;
-        self.depth -= match &mail {
-            Mail::Letter(letter) => Depth::of(&letter.class()),
-            Mail::Signal(_) => SIGNAL,
-        };
-        Some((from, mail))
+    /// Whether there is something to do.
+    pub(crate) fn has_next(&self) -> bool {
+        self.woken == Some(0) || !self.mail.is_empty()
+    }
+
+    /// What is next, and what sort of work it is.
+    fn next(&self) -> Option<InputClass> {
+        if self.woken == Some(0) {
+            return Some(InputClass::Deadline);
+        }
+        self.mail.front().map(|(_, mail)| match mail {
+            Mail::Letter(letter) => input_of(&letter.class()),
+            Mail::Signal(_) => InputClass::Signal,
+        })
+    }
+
+    /// Begins what is next; it waits no more, and nothing replaces it.
+    pub(crate) fn begin(&mut self) -> Option<InputClass> {
+        let next = self.next()?;
+        if next != InputClass::Deadline
+            && let Some((_, mail)) = self.mail.front()
+        {
+            self.begun = true;
+            self.depth -= depth_of(mail);
+        }
+        Some(next)
+    }
+
+    /// Takes what is next.
+    pub(crate) fn take(&mut self) -> Option<Work> {
+        if self.woken == Some(0) {
+            self.woken = None;
+            return Some(Work::Deadline);
+        }
+        let (_, mail) = self.mail.pop_front()?;
+        self.woken = self.woken.map(|before| before - 1);
+        if !std::mem::take(&mut self.begun) {
+            self.depth -= depth_of(&mail);
+        }
+        Some(Work::Mail(mail))
+    }
+
+    /// A deadline has come: its turn is after what waits.
+    pub(crate) fn wake(&mut self) {
+        self.woken.get_or_insert(self.mail.len());
+    }
+
+    /// Whether a deadline waits for its turn.
+    pub(crate) const fn is_woken(&self) -> bool {
+        self.woken.is_some()
+    }
+}
+
+/// What a turn takes from a mailbox.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart as soon as it is made"
+)]
+pub(crate) enum Work {
+    /// A letter or a signal.
+    Mail(Mail),
+    /// The deadline.
+    Deadline,
+}
+
+fn depth_of(mail: &Mail) -> Depth {
+    match mail {
+        Mail::Letter(letter) => Depth::of(&letter.class()),
+        Mail::Signal(_) => SIGNAL,
     }
 }
 
@@ -124,7 +209,7 @@ impl Drivers {
     pub(crate) fn take(
         &mut self,
         now: Time,
-        disk: &Disk,
+        disk: &mut Disk,
         to: Address,
         mail: Mail,
         network: &mut Network,
@@ -142,7 +227,7 @@ impl Drivers {
             Mail::Letter(Letter::Gateway(command)) => self.gateway.command(now, command, out),
             Mail::Letter(Letter::Engine(device, command)) => {
                 if let Some(engine) = self.engines.get_mut(&device) {
-                    engine.command(command, out);
+                    engine.command(now, command, out);
                 }
             }
             Mail::Letter(_) => {}

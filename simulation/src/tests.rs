@@ -1,14 +1,20 @@
 //! What the foundation promises, in virtual time.
 
+mod clients;
+mod clocks;
 mod completion;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod costs;
+mod disks;
+mod engines;
 mod failover;
+mod hardships;
 mod membership;
 mod minting;
-mod stall;
 mod nats;
 mod paths;
+mod stall;
 mod supervision;
 mod swarm;
 

@@ -1,21 +1,21 @@
 //! The loop: take the earliest event, let one actor take one turn, carry out what it does.
 
+mod births;
 mod driving;
 mod paths;
+mod power;
+mod turns;
 
+use crate::costs::Costs;
 use crate::event::{Event, NodeIndex, Occurrence, Time};
 use crate::executor::Executor;
 use crate::network::Network;
-use crate::node::{Mailbox, Node, is_driver};
+use crate::node::{Mailbox, Node};
 use kernel::{
-    Action, Child, Ctx, Effect, Entropy, Exit, How, Incarnation, Mail, Mono, Now, Source, Trace,
-    TraceEvent, Turn, Wall,
+    Action, Effect, Entropy, Exit, How, Incarnation, Mono, Now, Source, Trace, TraceEvent, Turn,
 };
-use messages::{Address, Letter};
+use messages::{Address, Digest, Letter};
 use std::collections::BinaryHeap;
-
-/// Wall time at the world's beginning: 2026-01-01 00:00 UTC.
-const EPOCH_US: u64 = 1_767_225_600_000_000;
 
 /// Everything.
 pub(crate) struct World {
@@ -29,6 +29,12 @@ pub(crate) struct World {
     /// Exits that were not asked for, in order.
     pub(crate) crashes: Vec<(NodeIndex, Address, Exit)>,
     pub(crate) turns: u64,
+    /// How long turns, births and loads take.
+    pub(crate) costs: Costs,
+    /// Draws how long turns and births take.
+    toil: Entropy,
+    /// Draws what a power cut leaves of a write.
+    pub(crate) wreck: Entropy,
     heap: BinaryHeap<Event>,
     sequence: u64,
     schedule: Entropy,
@@ -52,6 +58,9 @@ impl World {
             shuffled,
             crashes: Vec::new(),
             turns: 0,
+            costs: Costs::NONE,
+            toil: stream(seed, "costs"),
+            wreck: stream(seed, "wrecks"),
             heap: BinaryHeap::new(),
             sequence: 0,
             schedule: Entropy::from_number(!seed),
@@ -173,14 +182,17 @@ impl World {
 
     /// Both clocks of a node.
     pub(crate) fn now(&self, node: NodeIndex) -> Now {
-        let started = self.nodes[node]
-            .boot
-            .as_ref()
-            .map_or(0, |boot| boot.started);
+        let place = &self.nodes[node];
+        let started = place.boot.as_ref().map_or(0, |boot| boot.started);
         Now {
-            mono: Mono(self.time - started),
-            wall: Wall(EPOCH_US + self.time),
+            mono: Mono(place.clock.ticks(self.time).saturating_sub(started)),
+            wall: place.clock.wall(self.time),
         }
+    }
+
+    /// A stream of chance of its own.
+    pub(crate) fn stream(&self, name: &str) -> Entropy {
+        stream(self.seed, name)
     }
 
     fn happen(&mut self, event: Event) {
@@ -196,46 +208,15 @@ impl World {
                 }
                 self.act(node, actions);
             }
+            Occurrence::Birth(child, life) => self.born(node, &child, life),
             driven @ (Occurrence::Arrive(_)
             | Occurrence::DialTimeout(_)
             | Occurrence::IdleCheck(_)
             | Occurrence::Resend(_)
             | Occurrence::Punch(_)
-            | Occurrence::EngineStep(..)
-            | Occurrence::Committed(_)) => self.drive(node, driven),
-        }
-    }
-
-    /// The next mail of a mailbox.
-    fn turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let Some(boot) = &mut self.nodes[node].boot else {
-            return;
-        };
-        let Some(mailbox) = boot
-            .mailboxes
-            .get_mut(&who)
-            .filter(|mailbox| mailbox.life == life)
-        else {
-            return;
-        };
-        mailbox.scheduled = false;
-        let Some((_, mail)) = mailbox.take() else {
-            return;
-        };
-        let more = !mailbox.mail.is_empty();
-        if is_driver(who) {
-            self.drive_mail(node, who, mail);
-        } else {
-            let turn = match mail {
-                Mail::Letter(letter) => Turn::Letter(letter),
-                Mail::Signal(signal) => Turn::Signal(signal),
-            };
-            self.machine_turn(node, who, life, turn);
-        }
-        if more {
-            self.schedule_turn(node, who, life);
-        } else {
-            self.drained(node, who, life);
+            | Occurrence::Engine(..)
+            | Occurrence::Disk(_)
+            | Occurrence::Reads(_)) => self.drive(node, driven),
         }
     }
 
@@ -248,32 +229,6 @@ impl World {
         if mailbox.is_some_and(|mailbox| mailbox.life == life && mailbox.draining) {
             boot.executor.halt(who, life);
             self.exited(node, who, life, Exit::Stopped);
-        }
-    }
-
-    fn wake(&mut self, node: NodeIndex, who: Address, life: Incarnation, at: Mono) {
-        let now = self.now(node);
-        let Some(boot) = &mut self.nodes[node].boot else {
-            return;
-        };
-        let Some(mailbox) = boot
-            .mailboxes
-            .get_mut(&who)
-            .filter(|mailbox| mailbox.life == life)
-        else {
-            return;
-        };
-        if mailbox.armed != Some(at) {
-            return;
-        }
-        mailbox.armed = None;
-        let due = mailbox
-            .deadline
-            .is_some_and(|deadline| deadline <= now.mono);
-        if due {
-            self.machine_turn(node, who, life, Turn::Deadline);
-        } else {
-            self.arm(node, who, life);
         }
     }
 
@@ -301,43 +256,6 @@ impl World {
         }
     }
 
-    /// Sees to it that a wake is on its way, no later than the deadline.
-    fn arm(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let now = self.now(node).mono;
-        let Some(boot) = &mut self.nodes[node].boot else {
-            return;
-        };
-        let started = boot.started;
-        let Some(mailbox) = boot.mailboxes.get_mut(&who) else {
-            return;
-        };
-        let Some(deadline) = mailbox.deadline else {
-            return;
-        };
-        if mailbox.armed.is_none_or(|armed| deadline < armed) {
-            mailbox.armed = Some(deadline);
-            let at = started + deadline.max(now).0;
-            self.schedule(at, node, Occurrence::Wake(who, life, deadline));
-        }
-    }
-
-    fn schedule_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let Some(boot) = &mut self.nodes[node].boot else {
-            return;
-        };
-        let Some(mailbox) = boot
-            .mailboxes
-            .get_mut(&who)
-            .filter(|mailbox| mailbox.life == life)
-        else {
-            return;
-        };
-        if !mailbox.scheduled {
-            mailbox.scheduled = true;
-            self.schedule(self.time, node, Occurrence::Turn(who, life));
-        }
-    }
-
     fn act(&mut self, node: NodeIndex, mut actions: Vec<Action>) {
         while !actions.is_empty() {
             let mut more = Vec::new();
@@ -349,9 +267,8 @@ impl World {
         let Some(boot) = &self.nodes[node].boot else {
             return;
         };
-        let started = boot.started;
         if let Some(deadline) = boot.switchboard.deadline() {
-            let at = (started + deadline.at.0).max(self.time);
+            let at = self.nodes[node].time_of(deadline.at).max(self.time);
             self.schedule(at, node, Occurrence::Restarts);
         }
     }
@@ -384,7 +301,9 @@ impl World {
                     }
                 }
             }
-            Action::Spawn { child, life } => self.spawn(node, &child, life, more),
+            Action::Spawn { child, life } => self.conceive(node, child, life, more),
+            // It is not there yet: the switchboard hears of its birth, and halts it then.
+            Action::Halt { who, life, .. } if boot.unborn.contains(&(who, life)) => {}
             Action::Halt { who, life, how } => {
                 let mailbox = boot
                     .mailboxes
@@ -416,36 +335,12 @@ impl World {
             }
         }
     }
+}
 
-    fn spawn(&mut self, node: NodeIndex, child: &Child, life: Incarnation, more: &mut Vec<Action>) {
-        let now = self.now(node);
-        let at = child.at;
-        let place = &mut self.nodes[node];
-        let Some(boot) = &mut place.boot else { return };
-        self.trace
-            .add(now, index_of(node), at, life, &TraceEvent::Start);
-        let begun = if is_driver(at) {
-            if at == Address::Transport {
-                self.network.renewed(self.time, node);
-            }
-            driving::renew(place.index, place.me, &place.engines, boot, at, life);
-            Ok(())
-        } else {
-            let mut node_seed = [0; 32];
-            node_seed[..8].copy_from_slice(&self.seed.to_le_bytes());
-            node_seed[8..16].copy_from_slice(&(node as u64).to_le_bytes());
-            let entropy = Entropy::of(&node_seed, at, life);
-            let signer = std::sync::Arc::clone(&place.signer) as _;
-            boot.executor.spawn(child, life, Ctx { entropy, signer })
-        };
-        match begun {
-            Ok(()) => {
-                boot.mailboxes.insert(at, Mailbox::new(at, life));
-                boot.switchboard.started(at, life, more);
-            }
-            Err(exit) => boot.switchboard.exited(now, at, life, exit, more),
-        }
-    }
+/// A stream of chance of the world itself, apart from all others.
+fn stream(seed: u64, name: &str) -> Entropy {
+    let seed = Digest::of("simulated world", &[name.as_bytes(), &seed.to_le_bytes()]);
+    Entropy::from_seed(seed.0)
 }
 
 /// A node's place, as the trace writes it.

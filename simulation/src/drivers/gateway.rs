@@ -1,14 +1,17 @@
 //! Clients and the HTTP server that they would talk to.
 
+mod reader;
+
 use super::DriverOut;
-use crate::event::Time;
+use crate::event::{Occurrence, Time};
 use kernel::{Effect, Signal};
 use messages::ports::gateway::{Command, Place, Seam};
-use messages::request_proxy::{Failure, Input, Seed};
+use messages::request_proxy::{Failure, Flow, Input, Seed};
 use messages::{
     Address, Digest, EndReason, Label, Letter, List, Message, Micros, ModelAdvert, NodeId, Prompt,
     RequestId, Role, Text, Usage, Wall,
 };
+use reader::{Pushed, Reader};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,7 +100,7 @@ pub enum State {
     },
     /// It ended with an error.
     Failed(Failure),
-    /// The request's actor died: one clear error.
+    /// The request's actor, the server or the node died: one clear error.
     Broken,
     /// The client went away.
     Gone,
@@ -130,6 +133,32 @@ pub struct Answer {
 pub(crate) struct Gateway {
     pub(crate) answers: BTreeMap<RequestId, Answer>,
     pub(crate) models: Vec<ModelAdvert>,
+    /// Clients that read slowly, and how their answers end when they have read them.
+    readers: BTreeMap<RequestId, (Reader, Option<State>)>,
+}
+
+impl Answer {
+    /// Nobody listens where the client knocks.
+    pub(crate) fn refused() -> Self {
+        Self {
+            state: State::Broken,
+            ends: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the client waits for more.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Streaming)
+    }
+
+    fn read(&mut self, now: Time, text: &str) {
+        let pause = self.last.map_or(0, |last| now - last);
+        self.pause_us_max = self.pause_us_max.max(pause);
+        self.last = Some(now);
+        self.deltas += 1;
+        self.text.push_str(text);
+    }
 }
 
 impl Gateway {
@@ -144,6 +173,7 @@ impl Gateway {
     pub(crate) fn hang_up(&mut self, request: RequestId, out: &mut DriverOut) {
         if let Some(answer) = self.answers.get_mut(&request) {
             answer.state = State::Gone;
+            self.readers.remove(&request);
             out.tell(Address::Gateway, Letter::Proxy(request, Input::ClientGone));
         }
     }
@@ -194,7 +224,8 @@ impl Gateway {
             ..
         } = signal
             && let Some(answer) = self.answers.get(request)
-            && matches!(answer.state, State::Waiting | State::Streaming)
+            && answer.is_open()
+            && answer.ends == 0
         {
             self.end(*request, State::Broken);
         }
@@ -208,17 +239,23 @@ impl Gateway {
         out: &mut DriverOut,
     ) {
         let answer = self.answers.get_mut(&request);
-        let Some(answer) = answer.filter(|answer| !answer.broken_off) else {
+        let hears = |answer: &&mut Answer| !answer.broken_off && answer.state != State::Gone;
+        let Some(answer) = answer.filter(hears) else {
             return;
         };
         match Place::of(answer.taken, offset, text.len()) {
             Place::Next => {
-                let pause = answer.last.map_or(0, |last| now - last);
-                answer.pause_us_max = answer.pause_us_max.max(pause);
-                answer.last = Some(now);
-                answer.deltas += 1;
                 answer.taken += u64::try_from(text.len()).unwrap_or(0);
-                answer.text.push_str(&String::from_utf8_lossy(&text.0));
+                let text = String::from_utf8_lossy(&text.0);
+                let Some((reader, _)) = self.readers.get_mut(&request) else {
+                    return answer.read(now, &text);
+                };
+                let (pushed, flow) = reader.push(&text);
+                out.flow(request, flow);
+                match pushed {
+                    Pushed::Kept => self.pump(request, out),
+                    Pushed::Overflow => self.break_off(request, out),
+                }
             }
             Place::Repeat => {}
             Place::Gap => self.break_off(request, out),
@@ -227,6 +264,7 @@ impl Gateway {
 
     /// Text is missing: one clear error, and nothing after it.
     fn break_off(&mut self, request: RequestId, out: &mut DriverOut) {
+        self.readers.remove(&request);
         self.end(request, State::Failed(Failure::Internal));
         if let Some(answer) = self.answers.get_mut(&request) {
             answer.broken_off = true;
@@ -240,7 +278,103 @@ impl Gateway {
             && !answer.broken_off
         {
             answer.ends += 1;
+            match self.readers.get_mut(&request) {
+                Some((reader, end)) if !reader.is_empty() => *end = Some(state),
+                Some(_) | None => answer.state = state,
+            }
+        }
+    }
+
+    /// A client reads at this pace from now on; as fast as it comes, where there is none.
+    pub(crate) fn set_pace(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        rate: Option<u64>,
+        out: &mut DriverOut,
+    ) {
+        let Some(answer) = self.answers.get_mut(&request) else {
+            return;
+        };
+        if let Some(rate) = rate {
+            let (reader, _) = self.readers.entry(request).or_default();
+            return reader.set_rate(rate);
+        }
+        if let Some((reader, end)) = self.readers.remove(&request) {
+            let (text, flow) = reader.drain();
+            out.flow(request, flow);
+            if !text.is_empty() {
+                answer.read(now, &text);
+            }
+            if let Some(state) = end {
+                answer.state = state;
+            }
+        }
+    }
+
+    /// A slow client has read for a while.
+    pub(crate) fn reads(&mut self, now: Time, request: RequestId, out: &mut DriverOut) {
+        let answer = self.answers.get_mut(&request);
+        let (Some(answer), Some((reader, end))) = (answer, self.readers.get_mut(&request)) else {
+            return;
+        };
+        let Some((text, flow)) = reader.read() else {
+            // It has read nothing for so long that it is taken for dead.
+            self.readers.remove(&request);
+            return self.break_off(request, out);
+        };
+        if !text.is_empty() {
+            answer.read(now, &text);
+        }
+        if reader.is_empty()
+            && let Some(state) = end.take()
+        {
             answer.state = state;
+        }
+        out.flow(request, flow);
+        self.pump(request, out);
+    }
+
+    /// Bytes that wait for one client.
+    pub(crate) fn waiting(&self, request: RequestId) -> usize {
+        let reader = self.readers.get(&request);
+        reader.map_or(0, |(reader, _)| reader.waiting())
+    }
+
+    /// The server is gone, and with it every connection. What clients have seen is theirs.
+    pub(crate) fn cut_off(mut self) -> BTreeMap<RequestId, Answer> {
+        for answer in self.answers.values_mut().filter(|answer| answer.is_open()) {
+            answer.state = State::Broken;
+            answer.ends = 1;
+            answer.broken_off = true;
+        }
+        self.answers
+    }
+
+    /// The next life of the server.
+    pub(crate) fn renewed(self) -> Self {
+        Self {
+            answers: self.cut_off(),
+            ..Self::default()
+        }
+    }
+
+    fn pump(&mut self, request: RequestId, out: &mut DriverOut) {
+        if let Some((reader, _)) = self.readers.get_mut(&request) {
+            out.flow(request, reader.pump());
+            if let Some(after) = reader.look() {
+                out.later.push((after, Occurrence::Reads(request)));
+            }
+        }
+    }
+}
+
+impl DriverOut {
+    /// Tells a request what its client can take.
+    fn flow(&mut self, request: RequestId, flow: Option<Flow>) {
+        if let Some(flow) = flow {
+            let input = Input::Client(flow);
+            self.tell(Address::Gateway, Letter::Proxy(request, input));
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct DriverOut {
     pub(crate) forgotten: Vec<u64>,
     /// What happens later, on this node.
     pub(crate) later: Vec<(Time, Occurrence)>,
+    /// The node's power fails, at once.
+    pub(crate) power_fails: bool,
 }
 
 impl DriverOut {

@@ -1,7 +1,11 @@
 //! Real hosts under real supervisors give the trace of the machines alone.
 
 use super::{TOKENS, finish};
-use crate::{Ask, Mesh, MeshBuilder, Report, millis, secs};
+use crate::{
+    Arrivals, Ask, Clock, Costs, DiskFault, EngineFault, InputClass, Kind, Mesh, MeshBuilder,
+    Report, millis, secs,
+};
+use kernel::{Effect, How, Source};
 use messages::Address;
 
 type Scenario = fn(MeshBuilder) -> Report;
@@ -116,6 +120,72 @@ fn rebooted_node(builder: MeshBuilder) -> Report {
     mesh.report()
 }
 
+fn costly_turns(builder: MeshBuilder) -> Report {
+    let seed = &mut kernel::Entropy::from_number(5);
+    killed_actors(builder.costs(Costs::drawn(seed)))
+}
+
+/// Slow turns fill mailboxes; slow births let children be stopped, and power fail, before they
+/// are there.
+fn slow_births(builder: MeshBuilder) -> Report {
+    let costs = Costs::NONE
+        .turn(Kind::Proxy, InputClass::Data, millis(8))
+        .turn(Kind::Session, InputClass::Deadline, millis(5))
+        .birth(Kind::Proxy, millis(30))
+        .birth(Kind::Session, millis(200))
+        .birth(Kind::Router, millis(100))
+        .load(secs(1));
+    let builder = builder.costs(costs).shuffled().step(millis(1));
+    let mut mesh = builder.nodes(3).engines(&[0, 2]).build();
+    mesh.run_for(secs(3));
+    mesh.arrivals(&Arrivals::at(&[1, 2], millis(10), 40).tokens(300));
+    for round in 0..6 {
+        mesh.run_for(millis(50));
+        mesh.kill_actor(1, Address::Router);
+        let dying = mesh.clients()[round].id.request();
+        let stop = Effect::Stop(Address::Proxy(dying), How::Kill);
+        mesh.world.apply(1, Source::World, vec![stop]);
+    }
+    mesh.kill(2);
+    mesh.start(2);
+    mesh.run_for(millis(20));
+    mesh.kill(2);
+    mesh.start(2);
+    mesh.run_for(secs(10));
+    mesh.report()
+}
+
+fn bad_hardware(builder: MeshBuilder) -> Report {
+    let clock = Clock {
+        offset_us: -5_000_000,
+        drift_ppm: 900,
+    };
+    let mut mesh = builder
+        .nodes(4)
+        .engines(&[0, 2])
+        .clock(1, clock)
+        .costs(Costs::NONE.load(millis(700)))
+        .build();
+    mesh.disk(3, DiskFault::TornNext);
+    mesh.disk(2, DiskFault::LoseSyncs);
+    mesh.run_for(secs(3));
+    let crowd = Arrivals::at(&[1], millis(100), 40);
+    mesh.arrivals(&crowd.tokens(60).cancels(200, secs(1)).slow(300, 200));
+    mesh.engine(0, EngineFault::SlowPrefill(millis(900)));
+    mesh.run_for(secs(1));
+    mesh.start(3);
+    mesh.engine(2, EngineFault::Crash);
+    mesh.jump_clock(0, 3_600_000_000);
+    mesh.run_for(secs(1));
+    mesh.engine(0, EngineFault::Stall(secs(2)));
+    mesh.kill(2);
+    mesh.drift(1, -2_000);
+    mesh.run_for(secs(1));
+    mesh.start(2);
+    mesh.run_for(secs(20));
+    mesh.report()
+}
+
 fn check(scenario: Scenario) {
     for seed in [1, 2] {
         let machines = scenario(Mesh::seed(seed));
@@ -149,4 +219,7 @@ equal_in_both_tiers!(
     killed_actors,
     restart_storm,
     rebooted_node,
+    costly_turns,
+    slow_births,
+    bad_hardware,
 );

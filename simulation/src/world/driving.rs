@@ -2,11 +2,10 @@
 
 use super::World;
 use crate::drivers::DriverOut;
-use crate::drivers::engine::Engine;
-use crate::drivers::gateway::Gateway;
+use crate::drivers::engine::{Device, Engine};
 use crate::drivers::store::Store;
 use crate::drivers::transport::{Air, Transport};
-use crate::event::{NodeIndex, Occurrence};
+use crate::event::{NodeIndex, Occurrence, Time};
 use crate::node::{Boot, Mailbox};
 use kernel::{Incarnation, Mail, Source};
 use messages::{Address, NodeId};
@@ -19,7 +18,7 @@ impl World {
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
         boot.drivers
-            .take(time, &place.disk, to, mail, network, &mut out);
+            .take(time, &mut place.disk, to, mail, network, &mut out);
         self.carry_out(node, out);
     }
 
@@ -30,6 +29,10 @@ impl World {
         let network = &mut self.network;
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
+        // What a dead driver had begun ends with it: packets find a closed socket.
+        if boot.switchboard.live(driver_of(&what)).is_none() {
+            return;
+        }
         match what {
             Occurrence::Arrive(packet) => {
                 let mut air = Air { now: time, network };
@@ -51,17 +54,17 @@ impl World {
                 network.punch(time, connection);
                 return self.run_errands();
             }
-            Occurrence::EngineStep(device, step) => {
+            Occurrence::Engine(device, tick) => {
                 if let Some(engine) = boot.drivers.engines.get_mut(&device) {
-                    engine.step_done(step, &mut out);
+                    engine.tick(time, tick, &mut out);
                 }
             }
-            Occurrence::Committed(commit) => {
-                boot.drivers
-                    .store
-                    .committed(&mut place.disk, commit, &mut out);
-            }
-            Occurrence::Turn(..) | Occurrence::Wake(..) | Occurrence::Restarts => {}
+            Occurrence::Disk(tick) => boot.drivers.store.tick(&mut place.disk, tick, &mut out),
+            Occurrence::Reads(request) => boot.drivers.gateway.reads(time, request, &mut out),
+            Occurrence::Turn(..)
+            | Occurrence::Wake(..)
+            | Occurrence::Restarts
+            | Occurrence::Birth(..) => {}
         }
         self.carry_out(node, out);
     }
@@ -104,37 +107,49 @@ impl World {
         for (after, what) in out.later {
             self.schedule(self.time + after, node, what);
         }
+        if out.power_fails {
+            self.lose_power(node);
+        }
     }
 }
 
-/// A driver's new life begins with nothing.
+/// Whose an occurrence is.
+fn driver_of(what: &Occurrence) -> Address {
+    match what {
+        Occurrence::Arrive(_)
+        | Occurrence::DialTimeout(_)
+        | Occurrence::IdleCheck(_)
+        | Occurrence::Resend(_)
+        | Occurrence::Punch(_) => Address::Transport,
+        Occurrence::Engine(device, _) => Address::Engine(*device),
+        Occurrence::Disk(_) => Address::Store,
+        Occurrence::Reads(_) => Address::Gateway,
+        Occurrence::Turn(who, _) | Occurrence::Wake(who, ..) => *who,
+        Occurrence::Birth(child, _) => child.at,
+        Occurrence::Restarts => Address::Observer,
+    }
+}
+
+/// A driver's new life begins with nothing; an engine can serve from `loaded` on.
 pub(super) fn renew(
-    index: NodeIndex,
-    me: NodeId,
-    engines: &[u64],
+    (index, me): (NodeIndex, NodeId),
+    engines: &[Device],
+    loaded: Time,
     boot: &mut Boot,
-    at: Address,
-    life: Incarnation,
+    (at, life): (Address, Incarnation),
 ) {
     match at {
         Address::Transport => boot.drivers.transport = Transport::new(me, index, life.n),
-        Address::Store => boot.drivers.store = Store::default(),
+        Address::Store => boot.drivers.store = Store::new(life.n),
         Address::Gateway => {
             // What clients have seen is theirs, not the server's.
-            let answers = std::mem::take(&mut boot.drivers.gateway.answers);
-            boot.drivers.gateway = Gateway {
-                answers,
-                ..Gateway::default()
-            };
+            let gateway = std::mem::take(&mut boot.drivers.gateway);
+            boot.drivers.gateway = gateway.renewed();
         }
-        Address::Engine(device) => {
-            let step_us = engines
-                .get(usize::from(device.0))
-                .copied()
-                .unwrap_or(20_000);
-            boot.drivers
-                .engines
-                .insert(device, Engine::new(device, step_us));
+        Address::Engine(id) => {
+            let device = engines.get(usize::from(id.0)).copied().unwrap_or_default();
+            let engine = Engine::new(id, device, loaded, life.n);
+            boot.drivers.engines.insert(id, engine);
         }
         Address::Stream(_)
         | Address::Control
