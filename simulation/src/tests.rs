@@ -6,9 +6,9 @@ mod conformance;
 mod failover;
 mod membership;
 mod minting;
-mod stall;
 mod nats;
 mod paths;
+mod stall;
 mod supervision;
 mod swarm;
 
