@@ -341,7 +341,7 @@ impl Network {
         Ok(())
     }
 
-    /// Packets to a node that is no longer where they were sent: they are sent again.
+    /// Packets to a node that has moved from where they were sent: they are sent again.
     pub(crate) fn recall(&mut self, now: Time, packets: Vec<Packet>) {
         for packet in packets {
             let Some(connection) = self.connections.get(packet.connection) else {

@@ -47,7 +47,7 @@ fn rough_paths_carry_all_of_it_and_the_same_again() {
 
 /// Scenario 22: first packets are lost, and sent again as long as the dial lasts.
 #[test]
-fn nine_of_ten_first_packets_lost_is_late_and_no_more() {
+fn half_of_the_packets_lost_is_late_and_no_more() {
     let model = PathModel {
         loss_permille: 500,
         ..PathModel::new(Latency::new(millis(5), millis(1)))
