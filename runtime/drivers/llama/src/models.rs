@@ -196,7 +196,10 @@ fn builtin(folder: &Path) -> Result<PathBuf, String> {
 
 #[cfg(feature = "llama")]
 const BUILTIN_BYTES: &[u8] = include_bytes!("../model/builtin.gguf");
-const _: () = assert!(BUILTIN_BYTES.len() <= 4 << 20, "every clone and every program carries it");
+const _: () = assert!(
+    BUILTIN_BYTES.len() <= 4 << 20,
+    "every clone and every program carries it"
+);
 #[cfg(not(feature = "llama"))]
 const BUILTIN_BYTES: &[u8] = &[];
 
