@@ -1,8 +1,10 @@
 //! The world as tests and commands use it.
 
+mod boots;
 mod clients;
 mod hardware;
 mod paths;
+mod trips;
 
 use crate::builder::MeshBuilder;
 use crate::costs::Costs;

@@ -5,6 +5,7 @@ mod driving;
 mod paths;
 mod power;
 mod turns;
+pub(crate) mod trip;
 
 use crate::costs::Costs;
 use crate::event::{Event, NodeIndex, Occurrence, Time};
@@ -35,6 +36,7 @@ pub(crate) struct World {
     toil: Entropy,
     /// Draws what a power cut leaves of a write.
     pub(crate) wreck: Entropy,
+    pub(crate) trips: trip::Trips,
     heap: BinaryHeap<Event>,
     sequence: u64,
     schedule: Entropy,
@@ -60,6 +62,7 @@ impl World {
             turns: 0,
             costs: Costs::NONE,
             toil: stream(seed, "costs"),
+            trips: trip::Trips::default(),
             wreck: stream(seed, "wrecks"),
             heap: BinaryHeap::new(),
             sequence: 0,
@@ -239,7 +242,7 @@ impl World {
         let Some(boot) = &mut self.nodes[node].boot else {
             return;
         };
-        let outcome = boot.executor.turn(who, life, now, turn);
+        let mut outcome = boot.executor.turn(who, life, now, turn);
         if let Some(exit) = outcome.exit {
             return self.exited(node, who, life, exit);
         }
@@ -247,6 +250,7 @@ impl World {
             mailbox.deadline = outcome.deadline.map(|deadline| deadline.at);
         }
         self.arm(node, who, life);
+        self.trip(node, who, &mut outcome.effects);
         if !outcome.effects.is_empty() {
             let effects = TraceEvent::Effects(outcome.effects);
             self.trace.add(now, index_of(node), who, life, &effects);

@@ -1,8 +1,11 @@
 //! `mesh-sim`: runs the simulated mesh from the command line.
 
-use anyhow::{Result, ensure};
+mod swarm;
+
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use simulation::{Ask, Mesh, Report, State, millis, secs};
+use std::ops::Range;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -33,6 +36,32 @@ enum Command {
         #[arg(long)]
         kill_at: Option<u64>,
     },
+    /// Runs many seeds, each with its own mesh, workload and faults.
+    ///
+    /// Example: mesh-sim swarm --seeds 0..1000 --minutes 5
+    Swarm {
+        /// The first seed, and the one after the last.
+        #[arg(long, value_parser = seeds)]
+        seeds: Range<u64>,
+        /// Begins no seed after this time.
+        #[arg(long)]
+        minutes: Option<f64>,
+        /// Seeds that run at once.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Prints every seed's plan.
+        #[arg(long)]
+        verbose: bool,
+    },
+}
+
+/// `A..B`, or one seed.
+fn seeds(text: &str) -> Result<Range<u64>> {
+    let number = |text: &str| text.parse().context("not a seed; write A..B");
+    match text.split_once("..") {
+        Some((start, end)) => Ok(number(start)?..number(end)?),
+        None => number(text).map(|seed| seed..seed + 1),
+    }
 }
 
 fn main() -> Result<()> {
@@ -43,6 +72,17 @@ fn main() -> Result<()> {
             tokens,
             kill_at,
         } => run(seed, nodes, tokens, kill_at),
+        Command::Swarm {
+            seeds,
+            minutes,
+            jobs,
+            verbose,
+        } => swarm::run(&swarm::Campaign {
+            seeds,
+            minutes,
+            jobs,
+            verbose,
+        }),
     }
 }
 

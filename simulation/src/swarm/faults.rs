@@ -1,0 +1,170 @@
+//! What may go wrong, and one round's share of it.
+
+use super::plan::{index, of, one_of};
+use crate::event::NodeIndex;
+use crate::{Mesh, secs};
+use kernel::Entropy;
+use messages::Address;
+
+/// A kind of fault, or of repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The power of a node fails.
+    Kill,
+    /// A node's process ends in good order.
+    Close,
+    /// A node stands still.
+    Freeze,
+    /// Two nodes lose their path.
+    CutPair,
+    /// The mesh falls into two parts.
+    Split,
+    /// An engine answers nothing.
+    Wedge,
+    /// An actor crashes between two turns.
+    KillActor,
+    /// The power of a node fails between two effects of a turn.
+    KillInTurn,
+    /// An actor crashes between two effects of a turn.
+    KillActorInTurn,
+    /// The power of a node fails while its mailboxes are full.
+    KillFull,
+    /// An actor crashes while the node's mailboxes are full.
+    KillActorFull,
+    /// A node that is down starts.
+    Start,
+    /// A frozen node goes on.
+    Thaw,
+    /// Every cut is mended.
+    Heal,
+    /// An engine answers again.
+    Unwedge,
+    /// Nothing happens.
+    None,
+}
+
+/// Faults that a seed may switch off.
+const FAULTS: [Fault; 11] = [
+    Fault::Kill,
+    Fault::Close,
+    Fault::Freeze,
+    Fault::CutPair,
+    Fault::Split,
+    Fault::Wedge,
+    Fault::KillActor,
+    Fault::KillInTurn,
+    Fault::KillActorInTurn,
+    Fault::KillFull,
+    Fault::KillActorFull,
+];
+
+/// What is always possible.
+const REPAIRS: [Fault; 5] = [
+    Fault::Start,
+    Fault::Start,
+    Fault::Thaw,
+    Fault::Heal,
+    Fault::Unwedge,
+];
+
+/// The faults of one seed. A fault that is listed twice is twice as frequent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mix {
+    /// What a round may draw.
+    pub faults: Vec<Fault>,
+    /// Faults of one round at most.
+    pub per_round: u64,
+}
+
+/// Letters that wait on a node whose mailboxes count as full: more than a quiet node ever has.
+const FULL: usize = 12;
+
+impl Mix {
+    /// Each fault is off, rare or frequent; one seed in ten has none at all.
+    pub(super) fn draw(draw: &mut Entropy) -> Self {
+        let mut faults = Vec::from(REPAIRS);
+        if !of(draw, 100) {
+            for fault in FAULTS {
+                let weight = one_of(draw, &[0, 0, 1, 3]);
+                faults.extend(std::iter::repeat_n(fault, weight));
+            }
+        }
+        let idle = index(draw, 10);
+        faults.extend(std::iter::repeat_n(Fault::None, idle));
+        Self {
+            faults,
+            per_round: 1 + draw.below(3),
+        }
+    }
+
+    /// One round's faults.
+    pub(super) fn strike(&self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) {
+        for _ in 0..=draw.below(self.per_round) {
+            if let Some(fault) = self.faults.get(index(draw, self.faults.len())) {
+                fault.strike(mesh, draw, nodes);
+            }
+        }
+    }
+}
+
+impl Fault {
+    fn strike(self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) {
+        let node = index(draw, nodes);
+        match self {
+            Self::Kill => mesh.kill(node),
+            Self::Close => mesh.close(node),
+            Self::Freeze => mesh.freeze(node),
+            Self::CutPair => mesh.cut(&[node], &[index(draw, nodes)]),
+            Self::Split => split(mesh, draw, nodes),
+            Self::Wedge => mesh.wedge(node, true),
+            Self::KillActor => {
+                if let Some(who) = anybody(mesh, draw, node) {
+                    mesh.kill_actor(node, who);
+                }
+            }
+            Self::KillInTurn => mesh.kill_after_effects(node, some_effects(draw)),
+            Self::KillActorInTurn => {
+                let who = anybody(mesh, draw, node).filter(|_| of(draw, 300));
+                mesh.kill_actor_after_effects(node, some_effects(draw), who);
+            }
+            Self::KillFull => {
+                if until_full(mesh, node) {
+                    mesh.kill(node);
+                }
+            }
+            Self::KillActorFull => {
+                let full = until_full(mesh, node);
+                if let Some(who) = anybody(mesh, draw, node).filter(|_| full) {
+                    mesh.kill_actor(node, who);
+                }
+            }
+            Self::Start => mesh.start(node),
+            Self::Thaw => mesh.thaw(node),
+            Self::Heal => mesh.heal(),
+            Self::Unwedge => mesh.wedge(node, false),
+            Self::None => {}
+        }
+    }
+}
+
+/// A leaf is a stream of the transport: it ends with its ends, and is killed by nobody.
+fn anybody(mesh: &Mesh, draw: &mut Entropy, node: NodeIndex) -> Option<Address> {
+    let mut able = mesh.addresses(node);
+    able.retain(|who| !matches!(who, Address::Stream(_)));
+    able.get(index(draw, able.len())).copied()
+}
+
+fn split(mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) {
+    let (one, two): (Vec<_>, Vec<_>) = (0..nodes).partition(|_| of(draw, 500));
+    mesh.cut(&one, &two);
+}
+
+/// At once, in this burst of work, or some time later.
+fn some_effects(draw: &mut Entropy) -> u64 {
+    let scale = one_of(draw, &[4, 40, 400]);
+    draw.below(scale)
+}
+
+fn until_full(mesh: &mut Mesh, node: NodeIndex) -> bool {
+    mesh.run_until(secs(1), |mesh| mesh.waiting(node) >= FULL)
+}
