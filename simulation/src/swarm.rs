@@ -26,4 +26,8 @@ pub struct Outcome {
     pub report: Option<Report>,
     /// What became of the requests.
     pub tally: Tally,
+    /// Lives that ended without being asked to, in order.
+    pub crashes: Vec<String>,
+    /// The faults, in order.
+    pub journal: Vec<String>,
 }

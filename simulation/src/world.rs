@@ -242,7 +242,7 @@ impl World {
         let Some(boot) = &mut self.nodes[node].boot else {
             return;
         };
-        let mut outcome = boot.executor.turn(who, life, now, turn);
+        let outcome = boot.executor.turn(who, life, now, turn);
         if let Some(exit) = outcome.exit {
             return self.exited(node, who, life, exit);
         }
@@ -250,12 +250,11 @@ impl World {
             mailbox.deadline = outcome.deadline.map(|deadline| deadline.at);
         }
         self.arm(node, who, life);
-        self.trip(node, who, &mut outcome.effects);
         if !outcome.effects.is_empty() {
             let effects = TraceEvent::Effects(outcome.effects);
             self.trace.add(now, index_of(node), who, life, &effects);
             if let TraceEvent::Effects(effects) = effects {
-                self.apply(node, Source::Actor(who, life), effects);
+                self.apply_turn(node, (who, life), effects);
             }
         }
     }

@@ -86,6 +86,10 @@ fn one(seed: u64, verbose: bool, results: &Mutex<Results>) {
     if verbose || !outcome.failures.is_empty() {
         println!("\nseed {seed}: {plan:?}\n{:?}", outcome.tally);
     }
+    if verbose {
+        println!("{}", outcome.journal.join("\n"));
+        println!("crashes\n{}", outcome.crashes.join("\n"));
+    }
     for failure in &outcome.failures {
         println!("seed {seed} FAILED: {failure}");
     }

@@ -39,13 +39,8 @@ impl Mesh {
     /// Takes one event, and lets fall who tripped in it.
     pub(super) fn advance(&mut self, until: Time) -> bool {
         let more = self.world.step(until);
-        for (node, who) in std::mem::take(&mut self.world.trips.fallen) {
-            match who {
-                None => self.kill(node),
-                Some(who) => {
-                    self.kill_actor(node, who);
-                }
-            }
+        for node in std::mem::take(&mut self.world.trips.fallen) {
+            self.kill(node);
         }
         more
     }

@@ -98,44 +98,60 @@ impl Mix {
     }
 
     /// One round's faults.
-    pub(super) fn strike(&self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) {
+    pub(super) fn strike(
+        &self,
+        mesh: &mut Mesh,
+        draw: &mut Entropy,
+        nodes: usize,
+        journal: &mut Vec<String>,
+    ) {
         for _ in 0..=draw.below(self.per_round) {
             if let Some(fault) = self.faults.get(index(draw, self.faults.len())) {
-                fault.strike(mesh, draw, nodes);
+                let begun = mesh.time();
+                let what = fault.strike(mesh, draw, nodes);
+                journal.push(format!("{begun} µs: {fault:?} {what}"));
             }
         }
     }
 }
 
 impl Fault {
-    fn strike(self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) {
+    /// Strikes, and says where.
+    fn strike(self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) -> String {
         let node = index(draw, nodes);
+        let mut detail = String::new();
         match self {
             Self::Kill => mesh.kill(node),
             Self::Close => mesh.close(node),
             Self::Freeze => mesh.freeze(node),
-            Self::CutPair => mesh.cut(&[node], &[index(draw, nodes)]),
-            Self::Split => split(mesh, draw, nodes),
-            Self::Wedge => mesh.wedge(node, true),
-            Self::KillActor => {
-                if let Some(who) = anybody(mesh, draw, node) {
-                    mesh.kill_actor(node, who);
-                }
+            Self::CutPair => {
+                let other = index(draw, nodes);
+                mesh.cut(&[node], &[other]);
+                detail = format!(" from {other}");
             }
-            Self::KillInTurn => mesh.kill_after_effects(node, some_effects(draw)),
+            Self::Split => detail = split(mesh, draw, nodes),
+            Self::Wedge => mesh.wedge(node, true),
+            Self::KillActor => detail = kill_anybody(mesh, draw, node),
+            Self::KillInTurn => {
+                let effects = some_effects(draw);
+                mesh.kill_after_effects(node, effects);
+                detail = format!(" after {effects} effects");
+            }
             Self::KillActorInTurn => {
                 let who = anybody(mesh, draw, node).filter(|_| of(draw, 300));
-                mesh.kill_actor_after_effects(node, some_effects(draw), who);
+                let effects = some_effects(draw);
+                mesh.kill_actor_after_effects(node, effects, who);
+                detail = format!(" {who:?} after {effects} effects");
             }
             Self::KillFull => {
                 if until_full(mesh, node) {
                     mesh.kill(node);
+                    detail = format!(" at {} µs", mesh.time());
                 }
             }
             Self::KillActorFull => {
-                let full = until_full(mesh, node);
-                if let Some(who) = anybody(mesh, draw, node).filter(|_| full) {
-                    mesh.kill_actor(node, who);
+                if until_full(mesh, node) {
+                    detail = kill_anybody(mesh, draw, node);
                 }
             }
             Self::Start => mesh.start(node),
@@ -144,6 +160,7 @@ impl Fault {
             Self::Unwedge => mesh.wedge(node, false),
             Self::None => {}
         }
+        format!("{node}{detail}")
     }
 }
 
@@ -154,9 +171,17 @@ fn anybody(mesh: &Mesh, draw: &mut Entropy, node: NodeIndex) -> Option<Address> 
     able.get(index(draw, able.len())).copied()
 }
 
-fn split(mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) {
+fn kill_anybody(mesh: &mut Mesh, draw: &mut Entropy, node: NodeIndex) -> String {
+    anybody(mesh, draw, node).map_or_else(String::new, |who| {
+        mesh.kill_actor(node, who);
+        format!(" {who} at {} µs", mesh.time())
+    })
+}
+
+fn split(mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) -> String {
     let (one, two): (Vec<_>, Vec<_>) = (0..nodes).partition(|_| of(draw, 500));
     mesh.cut(&one, &two);
+    format!(" {one:?} from {two:?}")
 }
 
 /// At once, in this burst of work, or some time later.

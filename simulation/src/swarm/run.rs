@@ -26,6 +26,8 @@ impl Plan {
             failures: vec![format!("the world panicked: {}", panic_text(&*panic))],
             report: None,
             tally: Tally::default(),
+            crashes: Vec::new(),
+            journal: Vec::new(),
         })
     }
 
@@ -33,12 +35,13 @@ impl Plan {
         let mut mesh = self.mesh();
         watch(&mut mesh);
         mesh.run_for(MEETING);
-        let mut asked = Vec::new();
+        let (mut asked, mut journal) = (Vec::new(), Vec::new());
         let mut faults = section(self.seed, "faults");
         let mut clients = section(self.seed, "clients");
         for _ in 0..self.rounds {
             self.arrivals(&mut mesh, &mut clients, &mut asked);
-            self.mix.strike(&mut mesh, &mut faults, self.nodes);
+            self.mix
+                .strike(&mut mesh, &mut faults, self.nodes, &mut journal);
             mesh.run_for(Micros(faults.below(self.round_max.0)));
             watch(&mut mesh);
         }
@@ -52,6 +55,8 @@ impl Plan {
             failures,
             report: Some(mesh.report()),
             tally,
+            crashes: mesh.crashes(),
+            journal,
         }
     }
 
