@@ -5,6 +5,7 @@ mod clients;
 mod hardware;
 mod paths;
 mod trips;
+mod watching;
 
 use crate::builder::MeshBuilder;
 use crate::costs::Costs;

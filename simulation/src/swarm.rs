@@ -4,8 +4,10 @@
 //! invariant, no crash that no fault planned, no answer with a wrong byte. Then a drawn core of the
 //! nodes is healed, all others stay as they are, and progress is demanded of the core.
 
+pub mod bench;
 mod faults;
 mod judge;
+pub mod meta;
 mod plan;
 mod run;
 

@@ -1,5 +1,6 @@
 //! What is demanded of a run.
 
+use super::faults::Fault;
 use super::plan::Plan;
 use crate::event::NodeIndex;
 use crate::{Answer, Ask, ClientId, Mesh, State, millis, secs};
@@ -11,6 +12,8 @@ use messages::request_proxy::Failure;
 const AGREEMENT: Micros = secs(120);
 /// Within it every request that faults have troubled is over.
 const ENDING: Micros = secs(120);
+/// Within it a worker finds out that its engine has lost a step: after 30 s of silence.
+const FOUND_OUT: Micros = secs(31);
 /// Within it a healthy core answers a request of ten tokens, or says why not.
 const ANSWERING: Micros = secs(20);
 /// How long the core's sessions have to stay as they are.
@@ -155,6 +158,9 @@ impl<'a> Demands<'a> {
         });
         self.tally.ended_us = self.mesh.time() - begun;
         self.hanging(&troubled, ENDING);
+        if self.plan.mix.faults.contains(&Fault::Wedge) {
+            self.mesh.run_for(FOUND_OUT);
+        }
         self.ask_core(asked, &core);
         self.mesh.run_for(CALM);
         let apart = apart(self.mesh, &core);
