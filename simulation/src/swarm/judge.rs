@@ -277,3 +277,69 @@ fn apart(mesh: &Mesh, core: &[NodeIndex]) -> Vec<(NodeIndex, NodeIndex)> {
         .filter(|(one, two)| one != two && !mesh.is_active(*one, *two))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(plan: &Plan, heal: bool, trouble: impl Fn(&mut Mesh)) -> Vec<String> {
+        let mut mesh = plan.mesh();
+        mesh.run_for(secs(3));
+        trouble(&mut mesh);
+        let mut demands = Demands::new(plan, &mut mesh);
+        if heal {
+            demands.heal();
+        }
+        demands.progress(&mut Vec::new());
+        demands.verdict(&[]).0
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            nodes: 3,
+            engines: vec![1],
+            late: Vec::new(),
+            core: vec![0, 1],
+            ..Plan::draw(1)
+        }
+    }
+
+    #[test]
+    fn a_core_that_is_not_well_is_a_failure() {
+        for trouble in [
+            (|mesh| mesh.kill(1)) as fn(&mut Mesh),
+            |mesh| mesh.freeze(1),
+            |mesh| mesh.cut(&[0], &[1]),
+        ] {
+            assert_ne!(failures(&plan(), false, trouble), Vec::<String>::new());
+            assert_eq!(failures(&plan(), true, trouble), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_is_outside_the_core_does_not_matter() {
+        let failures = failures(&plan(), true, |mesh| mesh.kill(2));
+        assert_eq!(failures, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_false_answer_is_told_from_a_true_one() {
+        let one = |text: &str, state: State, ends: u32| {
+            let mut mesh = plan().mesh();
+            let client = mesh.ask(0, Ask::new(4).max_tokens(3));
+            let asked = Asked::new(&mesh, client, 4, 3);
+            let mut answer = Answer::default();
+            text.clone_into(&mut answer.text);
+            answer.state = state;
+            answer.ends = ends;
+            asked.lie(&answer)
+        };
+        let whole = kernel::scripted::text(4, 3);
+        assert_eq!(one(&whole, State::Streaming, 0), None);
+        assert_eq!(one(&whole, State::Broken, 1), None);
+        assert!(one(&whole, State::Broken, 2).is_some());
+        assert!(one("nonsense", State::Gone, 0).is_some());
+        let internal = State::Failed(Failure::Internal);
+        assert!(one(&whole, internal, 1).is_some());
+    }
+}
