@@ -2,9 +2,9 @@
 
 use super::plan::{index, of, one_of};
 use crate::event::NodeIndex;
-use crate::{Mesh, secs};
+use crate::{Latency, Mesh, PathModel, secs};
 use kernel::Entropy;
-use messages::Address;
+use messages::{Address, Micros};
 
 /// A kind of fault, or of repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,14 @@ pub enum Fault {
     CutPair,
     /// The mesh falls into two parts.
     Split,
+    /// A node's packets reach another no more, while that one's still arrive.
+    CutOneWay,
+    /// Packets from one node to another wait.
+    Clog,
+    /// A path becomes slow, narrow, and loses, doubles and overtakes.
+    Rough,
+    /// A node's address changes.
+    Rebind,
     /// An engine answers nothing.
     Wedge,
     /// An actor crashes between two turns.
@@ -44,12 +52,16 @@ pub enum Fault {
 }
 
 /// Faults that a seed may switch off.
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 15] = [
     Fault::Kill,
     Fault::Close,
     Fault::Freeze,
     Fault::CutPair,
     Fault::Split,
+    Fault::CutOneWay,
+    Fault::Clog,
+    Fault::Rough,
+    Fault::Rebind,
     Fault::Wedge,
     Fault::KillActor,
     Fault::KillInTurn,
@@ -76,6 +88,8 @@ pub struct Mix {
     pub per_round: u64,
 }
 
+/// The longest clog: longer than any silence that a connection survives.
+const CLOG_MAX: Micros = secs(15);
 /// Letters that wait on a node whose mailboxes count as full: more than a quiet node ever has.
 const FULL: usize = 12;
 
@@ -129,6 +143,26 @@ impl Fault {
                 mesh.cut(&[node], &[other]);
                 detail = format!(" from {other}");
             }
+            Self::CutOneWay => {
+                let other = index(draw, nodes);
+                mesh.cut_one_way(&[node], &[other]);
+                detail = format!(" to {other}");
+            }
+            Self::Clog => {
+                let (other, span) = (index(draw, nodes), Micros(draw.below(CLOG_MAX.0)));
+                mesh.clog(&[node], &[other], span);
+                detail = format!(" to {other} for {span}");
+            }
+            Self::Rough => {
+                let (other, path) = (index(draw, nodes), rough(draw));
+                mesh.set_path(&[node], &[other], path);
+                detail = format!(" to {other}: {path:?}");
+            }
+            Self::Rebind => {
+                // Of two nodes that both move while they are apart, neither finds the other.
+                mesh.rebind(nodes - 1);
+                detail = format!(" means {}", nodes - 1);
+            }
             Self::Split => detail = split(mesh, draw, nodes),
             Self::Wedge => mesh.wedge(node, true),
             Self::KillActor => detail = kill_anybody(mesh, draw, node),
@@ -162,6 +196,17 @@ impl Fault {
         }
         format!("{node}{detail}")
     }
+}
+
+/// A path of a poor mobile network at worst.
+fn rough(draw: &mut Entropy) -> PathModel {
+    let base = Micros(draw.below(100_000));
+    let mut path = PathModel::new(Latency::new(base, Micros(draw.below(50_000))));
+    path.loss_permille = one_of(draw, &[0, 5, 50]);
+    path.duplicate_permille = one_of(draw, &[0, 5, 50]);
+    path.reorder_permille = one_of(draw, &[0, 5, 50]);
+    path.bytes_per_sec = one_of(draw, &[None, None, Some(1_000_000), Some(100_000)]);
+    path
 }
 
 /// A leaf is a stream of the transport: it ends with its ends, and is killed by nobody.

@@ -121,6 +121,7 @@ impl<'a> Demands<'a> {
         mesh.disarm();
         mesh.heal();
         plan.dig_around(mesh);
+        mesh.set_path(&plan.core, &plan.core, plan.path());
         for node in &plan.core {
             mesh.thaw(*node);
             mesh.start(*node);
@@ -163,10 +164,22 @@ impl<'a> Demands<'a> {
         }
         self.ask_core(asked, &core);
         self.mesh.run_for(CALM);
+        self.lingering(&core);
         let apart = apart(self.mesh, &core);
         if !apart.is_empty() {
             self.failures
                 .push(format!("a session of the healed core ended: {apart:?}"));
+        }
+    }
+
+    /// Every request is over and those who could not come back are long given up: no engine works.
+    fn lingering(&mut self, core: &[NodeIndex]) {
+        for node in core {
+            let jobs = self.mesh.jobs(*node);
+            if jobs > 0 {
+                self.failures
+                    .push(format!("node {node} works on {jobs} jobs of nobody"));
+            }
         }
     }
 

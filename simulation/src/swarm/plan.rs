@@ -2,7 +2,7 @@
 
 use super::faults::Mix;
 use crate::event::NodeIndex;
-use crate::{Mesh, MeshBuilder, millis};
+use crate::{Dependence, Latency, Mesh, MeshBuilder, Nat, PathModel, millis, secs};
 use kernel::Entropy;
 use messages::{Digest, Micros};
 use std::collections::BTreeSet;
@@ -46,6 +46,8 @@ pub struct Plan {
     pub late: Vec<NodeIndex>,
     /// Delay of every path.
     pub latency: (Micros, Micros),
+    /// NAT boxes. Nobody of the core has one: the product cannot promise a path through them.
+    pub boxes: Vec<(NodeIndex, Nat)>,
     /// Time of a decode step.
     pub step: Micros,
     /// Whether simultaneous turns come in any order.
@@ -83,12 +85,17 @@ impl Plan {
         let step = millis(one_of(&mut draw, &[2, 10, 20, 50]));
         let shuffled = of(&mut draw, 500);
         let topology = topology(&mut draw);
+        // Whom a node knows by hearsay alone it need not find.
+        let met = topology == Topology::Full;
+        let core = core(&mut section(seed, "core"), nodes, met.then_some(&late));
+        let boxes = boxes(&mut section(seed, "boxes"), nodes, &core);
         Self {
             seed,
             nodes,
             engines,
             late: late.clone(),
             latency: (Micros(base), Micros(jitter)),
+            boxes,
             step,
             shuffled,
             topology,
@@ -96,8 +103,14 @@ impl Plan {
             mix: Mix::draw(&mut section(seed, "mix")),
             rounds: 10 + draw.below(25),
             round_max: millis(one_of(&mut draw, &[100, 800, 800, 3_000])),
-            core: core(&mut section(seed, "core"), nodes, &late),
+            core,
         }
+    }
+
+    /// What every path is like before the first fault.
+    pub(super) const fn path(&self) -> PathModel {
+        let (base, jitter) = self.latency;
+        PathModel::new(Latency::new(base, jitter))
     }
 
     /// The mesh of this plan, started.
@@ -105,13 +118,15 @@ impl Plan {
         let builder: MeshBuilder = Mesh::seed(self.seed)
             .nodes(self.nodes)
             .engines(&self.engines)
-            .latency(self.latency.0, self.latency.1)
+            .path(self.path())
             .step(self.step)
             .absent(&self.late);
         let builder = match self.shuffled {
             true => builder.shuffled(),
             false => builder,
         };
+        let boxed = self.boxes.iter();
+        let builder = boxed.fold(builder, |builder, (node, nat)| builder.nat(*node, *nat));
         let mut mesh = builder.build();
         self.dig(&mut mesh);
         mesh
@@ -184,6 +199,26 @@ fn topology(draw: &mut Entropy) -> Topology {
     }
 }
 
+fn boxes(draw: &mut Entropy, nodes: usize, core: &[NodeIndex]) -> Vec<(NodeIndex, Nat)> {
+    let boxed = one_of(draw, &[0, 0, 300, 1_000]);
+    // Who knows the owner's address alone finds nobody if the owner cannot be reached.
+    let mut outside: Vec<_> = (1..nodes).filter(|node| !core.contains(node)).collect();
+    outside.retain(|_| of(draw, boxed));
+    let dependence = |draw: &mut Entropy| match draw.below(3) {
+        0 => Dependence::Endpoint,
+        1 => Dependence::Address,
+        _ => Dependence::AddressAndPort,
+    };
+    let nat = |draw: &mut Entropy| Nat {
+        mapping: dependence(draw),
+        filtering: dependence(draw),
+        expiry: secs(one_of(draw, &[10, 30, 120])),
+        hairpin: of(draw, 500),
+        udp_blocked: of(draw, 100),
+    };
+    outside.into_iter().map(|node| (node, nat(draw))).collect()
+}
+
 fn workload(draw: &mut Entropy) -> Workload {
     Workload {
         burst_max: one_of(draw, &[1, 2, 4, 24]),
@@ -194,11 +229,12 @@ fn workload(draw: &mut Entropy) -> Workload {
 }
 
 /// Two nodes or more. Without the owner only those can find each other who have met before.
-fn core(draw: &mut Entropy, nodes: usize, late: &[NodeIndex]) -> Vec<NodeIndex> {
+fn core(draw: &mut Entropy, nodes: usize, strangers: Option<&Vec<NodeIndex>>) -> Vec<NodeIndex> {
     if of(draw, 200) {
         return (0..nodes).collect();
     }
-    let without_owner = of(draw, 400);
+    let late = strangers.map_or(&[][..], |late| late);
+    let without_owner = of(draw, 400) && strangers.is_some();
     let mut able: Vec<_> = (0..nodes)
         .filter(|node| !without_owner || *node != 0 && !late.contains(node))
         .collect();

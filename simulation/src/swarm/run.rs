@@ -8,8 +8,9 @@ use kernel::Entropy;
 use messages::Micros;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Before the first fault: nodes meet, and what they know of each other is on their disks.
-const MEETING: Micros = secs(4);
+/// Before the first fault: sessions last the 10 s after which nodes remember each other, and what
+/// they remember is on their disks.
+const MEETING: Micros = secs(15);
 
 impl Plan {
     /// Runs it. A panic anywhere is a failure of the seed, not of the caller.
