@@ -8,6 +8,8 @@ SHELL := bash
 LEAN := --workspace --no-default-features --features simulation/conformance
 # The packages that hold llama.cpp, and the tests that run it.
 HEAVY := --package driver-llama --package mesh-node --package system-tests --features system-tests/llama
+# Release: a debug build takes ten times as long for a seed.
+SIM := cargo run --locked --release -q -p mesh-sim --
 # What `make test` does after `setup`, in order; .ci/run times each.
 STEPS := lint unit docs llama sim
 
@@ -40,8 +42,12 @@ llama:
 	cargo clippy --locked $(HEAVY) --all-targets -- -D warnings && .ci/tests --package driver-llama
 	cargo build --locked --package mesh-node && .ci/tests --package system-tests --features system-tests/llama builtin
 
-sim: ## The simulated mesh: an answer survives its server, and a seed runs the same twice
-	run() { cargo run --locked -q -p mesh-sim -- run --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")
+sim: ## The simulated mesh: an answer survives its server, many seeds are safe and are replays, costs are known
+	cargo build --locked --release -p mesh-sim
+	run() { $(SIM) run --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")
+	$(SIM) swarm --seeds 1000..1400
+	$(SIM) meta --seeds 0..20
+	$(SIM) bench --only start-10 --only start-50 --only failover --only late-join
 
 demo: ## Two nodes on this machine, one question across; ONCE=1 ends after the answer
 	@tools/demo/demo.sh

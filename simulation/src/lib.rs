@@ -24,6 +24,7 @@ mod executor;
 mod mesh;
 mod network;
 mod node;
+pub mod swarm;
 mod world;
 
 #[cfg(test)]

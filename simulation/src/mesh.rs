@@ -1,8 +1,11 @@
 //! The world as tests and commands use it.
 
+mod boots;
 mod clients;
 mod hardware;
 mod paths;
+mod trips;
+mod watching;
 
 use crate::builder::MeshBuilder;
 use crate::costs::Costs;
@@ -234,15 +237,7 @@ impl Mesh {
 
     /// An actor or driver of a node crashes. Tells whether it was alive.
     pub fn kill_actor(&mut self, node: NodeIndex, who: Address) -> bool {
-        let Some(boot) = &mut self.world.nodes[node].boot else {
-            return false;
-        };
-        let Some(life) = boot.switchboard.live(who) else {
-            return false;
-        };
-        boot.executor.halt(who, life);
-        self.world.exited(node, who, life, Exit::Killed);
-        true
+        self.world.crash(node, who)
     }
 
     /// Every address that is taken on a node.

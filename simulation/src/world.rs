@@ -5,6 +5,7 @@ mod driving;
 mod paths;
 mod power;
 mod turns;
+pub(crate) mod trip;
 
 use crate::costs::Costs;
 use crate::event::{Event, NodeIndex, Occurrence, Time};
@@ -35,6 +36,7 @@ pub(crate) struct World {
     toil: Entropy,
     /// Draws what a power cut leaves of a write.
     pub(crate) wreck: Entropy,
+    pub(crate) trips: trip::Trips,
     heap: BinaryHeap<Event>,
     sequence: u64,
     schedule: Entropy,
@@ -60,6 +62,7 @@ impl World {
             turns: 0,
             costs: Costs::NONE,
             toil: stream(seed, "costs"),
+            trips: trip::Trips::default(),
             wreck: stream(seed, "wrecks"),
             heap: BinaryHeap::new(),
             sequence: 0,
@@ -251,7 +254,7 @@ impl World {
             let effects = TraceEvent::Effects(outcome.effects);
             self.trace.add(now, index_of(node), who, life, &effects);
             if let TraceEvent::Effects(effects) = effects {
-                self.apply(node, Source::Actor(who, life), effects);
+                self.apply_turn(node, (who, life), effects);
             }
         }
     }

@@ -28,11 +28,11 @@ impl InferenceWorker {
                 prompt,
                 prompt_tokens,
             } => {
-                self.engine.answered(now.mono);
+                self.engine.began(now.mono);
                 self.on_began(now, job, prompt, prompt_tokens, out);
             }
             Event::Rejected { job, why } => {
-                self.engine.answered(now.mono);
+                self.engine.began(now.mono);
                 if self.owes_nothing(job) {
                     self.refuse_job(job, why, out);
                 }
@@ -149,7 +149,9 @@ impl InferenceWorker {
             return;
         }
         self.expect_answer(now);
-        self.engine.step(&ids);
+        let ahead = self.jobs.iter().filter(|(_, entry)| entry.is_beginning());
+        let ahead = ahead.count();
+        self.engine.step(now.mono, &ids, ahead);
         self.command(Command::Step(ids), out);
     }
 

@@ -35,6 +35,10 @@ pub(crate) struct Engine {
     forsaken: bool,
     /// The last sign of it, or the first command of those that it owes an answer to.
     heard: Mono,
+    /// The last sign that the step comes closer: an answer to a command behind it is none.
+    stepping: Mono,
+    /// Prompts that were asked for before the step, and answered before it.
+    ahead: usize,
     /// Signs of progress: what beacons carry.
     progress: u64,
     /// The last number in its own beacons.
@@ -49,6 +53,8 @@ impl Engine {
             step: None,
             forsaken: false,
             heard: Mono(0),
+            stepping: Mono(0),
+            ahead: 0,
             progress: 0,
             turns: 0,
         }
@@ -78,9 +84,20 @@ impl Engine {
         self.progress += 1;
     }
 
+    /// It answered a prompt. Answers come in order: past those that were asked for before the
+    /// step, a prompt's answer says nothing of the step.
+    pub(crate) const fn began(&mut self, now: Mono) {
+        self.answered(now);
+        if self.ahead > 0 {
+            self.ahead -= 1;
+            self.stepping = now;
+        }
+    }
+
     /// Its loop turns. Standing still counts as a sign of life, and as no progress.
     pub(crate) const fn turned(&mut self, now: Mono, turns: u64) {
         self.heard = now;
+        self.stepping = now;
         if self.turns != turns {
             self.turns = turns;
             self.progress += 1;
@@ -116,9 +133,12 @@ impl Engine {
         self.forsaken
     }
 
-    /// It is asked for a step of these jobs: its answer comes behind whatever was given up.
-    pub(crate) fn step(&mut self, jobs: &[JobId]) {
+    /// It is asked for a step of these jobs: its answer comes behind whatever was given up, and
+    /// behind the prompts that it still reads.
+    pub(crate) fn step(&mut self, now: Mono, jobs: &[JobId], ahead: usize) {
         self.forsaken = false;
+        self.stepping = now;
+        self.ahead = ahead;
         self.step = Some(jobs.iter().map(|job| (*job, true)).collect());
     }
 
@@ -149,7 +169,10 @@ impl Engine {
 
     /// When it is taken for dead, where it owes something (`owes`: apart from a step).
     pub(crate) fn silent_at(&self, owes: bool) -> Option<Mono> {
-        (self.step.is_some() || self.forsaken || owes).then(|| self.heard + SILENCE_MAX)
+        let step = self.step.is_some().then_some(self.stepping);
+        let other = (self.forsaken || owes).then_some(self.heard);
+        let since = step.into_iter().chain(other).min()?;
+        Some(since + SILENCE_MAX)
     }
 
     /// The jobs of the step that is owed whose results are wanted.

@@ -1,8 +1,14 @@
 //! `mesh-sim`: runs the simulated mesh from the command line.
 
-use anyhow::{Result, ensure};
+mod bench;
+mod meta;
+mod swarm;
+
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use simulation::{Ask, Mesh, Report, State, millis, secs};
+use std::ops::Range;
+use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -33,6 +39,68 @@ enum Command {
         #[arg(long)]
         kill_at: Option<u64>,
     },
+    /// Runs many seeds, each with its own mesh, workload and faults.
+    ///
+    /// Example: mesh-sim swarm --seeds 0..1000 --minutes 5
+    Swarm {
+        /// The first seed, and the one after the last.
+        #[arg(long, value_parser = seeds)]
+        seeds: Range<u64>,
+        /// Begins no seed after this time.
+        #[arg(long)]
+        minutes: Option<f64>,
+        /// Seeds that run at once.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Prints every seed's plan.
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// Runs each seed in two processes, in both orders of turns, and compares byte for byte.
+    ///
+    /// Example: mesh-sim meta --seeds 0..20
+    Meta {
+        /// The first seed, and the one after the last.
+        #[arg(long, value_parser = seeds)]
+        seeds: Range<u64>,
+    },
+    /// Prints a swarm seed's trace: a digest for each round, and the entries that are asked for.
+    ///
+    /// Example: mesh-sim trace --seed 3 --show 100..120
+    Trace {
+        /// The seed.
+        #[arg(long)]
+        seed: u64,
+        /// Simultaneous turns come in any order.
+        #[arg(long)]
+        shuffled: bool,
+        /// Entries that are shown whole.
+        #[arg(long, value_parser = seeds, default_value = "0..0")]
+        show: Range<u64>,
+    },
+    /// Measures the mesh in virtual time and letters, and compares with the committed baseline.
+    ///
+    /// Example: mesh-sim bench --only start-10 --only failover
+    Bench {
+        /// Scenarios to measure; all unless told.
+        #[arg(long)]
+        only: Vec<String>,
+        /// The file to compare with.
+        #[arg(long, default_value = "simulation/baseline.toml")]
+        baseline: PathBuf,
+        /// Writes the figures into the file instead.
+        #[arg(long)]
+        write: bool,
+    },
+}
+
+/// `A..B`, or one seed.
+fn seeds(text: &str) -> Result<Range<u64>> {
+    let number = |text: &str| text.parse().context("not a seed; write A..B");
+    match text.split_once("..") {
+        Some((start, end)) => Ok(number(start)?..number(end)?),
+        None => number(text).map(|seed| seed..seed + 1),
+    }
 }
 
 fn main() -> Result<()> {
@@ -43,6 +111,28 @@ fn main() -> Result<()> {
             tokens,
             kill_at,
         } => run(seed, nodes, tokens, kill_at),
+        Command::Swarm {
+            seeds,
+            minutes,
+            jobs,
+            verbose,
+        } => swarm::run(&swarm::Campaign {
+            seeds,
+            minutes,
+            jobs,
+            verbose,
+        }),
+        Command::Meta { seeds } => meta::run(seeds),
+        Command::Trace {
+            seed,
+            shuffled,
+            show,
+        } => meta::print_trace(seed, shuffled, show),
+        Command::Bench {
+            only,
+            baseline,
+            write,
+        } => bench::run(&only, &baseline, write),
     }
 }
 

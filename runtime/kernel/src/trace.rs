@@ -4,6 +4,8 @@
 use crate::{Effect, Incarnation, Signal, Turn};
 use messages::{Address, Digest, Hasher, Letter, Now};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
 
 /// What happened in one turn, or to one life.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,7 +29,7 @@ pub enum TraceEvent {
 }
 
 /// A turn's cause, encoded as the event of the same name.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 enum Cause<'a> {
     Letter(&'a Letter),
     Signal(&'a Signal),
@@ -41,6 +43,9 @@ pub struct Trace {
     events: u64,
     /// Entries that are not hashed yet: long runs of bytes are hashed several times as fast.
     pending: Vec<u8>,
+    /// Entries that are also kept as text.
+    shown: Range<u64>,
+    lines: Vec<String>,
 }
 
 impl Default for Trace {
@@ -57,6 +62,8 @@ impl Trace {
             hasher: Hasher::new("mesh-node trace v1"),
             events: 0,
             pending: Vec::new(),
+            shown: 0..0,
+            lines: Vec::new(),
         }
     }
 
@@ -83,7 +90,10 @@ impl Trace {
     }
 
     /// An entry tells by itself where it ends.
-    fn entry(&mut self, entry: &impl Serialize) {
+    fn entry(&mut self, entry: &(impl Serialize + fmt::Debug)) {
+        if self.shown.contains(&self.events) {
+            self.lines.push(format!("{entry:?}"));
+        }
         self.events += 1;
         let begun = self.pending.len();
         match postcard::to_io(entry, &mut self.pending) {
@@ -94,6 +104,17 @@ impl Trace {
             self.hasher.part(&self.pending);
             self.pending.clear();
         }
+    }
+
+    /// Keeps these events as text, counted from 0, so that two runs can be compared by eye.
+    pub fn show(&mut self, events: Range<u64>) {
+        self.shown = events;
+    }
+
+    /// The text of the events that are kept.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.lines
     }
 
     /// How many events were added.

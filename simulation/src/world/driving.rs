@@ -142,7 +142,7 @@ pub(super) fn renew(
         Address::Transport => boot.drivers.transport = Transport::new(me, index, life.n),
         Address::Store => boot.drivers.store = Store::new(life.n),
         Address::Gateway => {
-            // What clients have seen is theirs, not the server's.
+            // What clients have seen is theirs; their connections were the server's.
             let gateway = std::mem::take(&mut boot.drivers.gateway);
             boot.drivers.gateway = gateway.renewed();
         }

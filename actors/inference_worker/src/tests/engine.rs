@@ -135,6 +135,24 @@ fn new_jobs_do_not_hide_that_the_engine_is_silent() {
     assert!(lines.contains(&"failed s1".to_owned()), "{lines:?}");
 }
 
+#[test]
+fn answered_prompts_do_not_hide_that_a_step_is_lost() {
+    let mut bench = Bench::ready(2, 4, 9);
+    bench.job(id('a', 1, 1), stream(1));
+    bench.began(id('a', 1, 1));
+    for n in 2..=30 {
+        bench.job(id('b', n, 1), stream(n));
+        bench.began(id('b', n, 1));
+        bench.tell(Input::Cancel {
+            sink: stream(n),
+            attempt: 1,
+        });
+        check(silent(bench.wait(1_000)), &[]);
+    }
+    let lines = bench.wait(1_000);
+    assert!(lines.contains(&"failed s1".to_owned()), "{lines:?}");
+}
+
 /// Takes the beacons out.
 fn silent(lines: Vec<String>) -> Vec<String> {
     let kept = lines.into_iter().filter(|line| !line.starts_with("beacon"));
