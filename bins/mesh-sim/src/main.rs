@@ -1,8 +1,11 @@
 //! `mesh-sim`: runs the simulated mesh from the command line.
 
+mod scenarios;
+
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use simulation::{Ask, Mesh, Report, State, millis, secs};
+use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -33,6 +36,27 @@ enum Command {
         #[arg(long)]
         kill_at: Option<u64>,
     },
+    /// Runs one scenario file and says what does not hold.
+    ///
+    /// Example: mesh-sim scenario simulation/scenarios/50_server_wedges.toml --seed 3
+    Scenario {
+        /// The file.
+        file: PathBuf,
+        /// One seed; the file's own unless told.
+        #[arg(long, conflicts_with = "seeds")]
+        seed: Option<u64>,
+        /// A range of seeds, for example 0..100.
+        #[arg(long, value_parser = scenarios::seeds)]
+        seeds: Option<scenarios::Seeds>,
+    },
+    /// Runs every scenario file of a folder with its own seeds.
+    ///
+    /// Example: mesh-sim scenarios
+    Scenarios {
+        /// The folder.
+        #[arg(long, default_value = "simulation/scenarios")]
+        dir: PathBuf,
+    },
 }
 
 fn main() -> Result<()> {
@@ -43,6 +67,11 @@ fn main() -> Result<()> {
             tokens,
             kill_at,
         } => run(seed, nodes, tokens, kill_at),
+        Command::Scenario { file, seed, seeds } => {
+            let seeds = seed.map(|seed| scenarios::Seeds(vec![seed])).or(seeds);
+            scenarios::one(&file, seeds)
+        }
+        Command::Scenarios { dir } => scenarios::all(&dir),
     }
 }
 
