@@ -69,6 +69,7 @@ pub(crate) fn scenario(source: &str) -> Result<Scenario, ScenarioError> {
     let mut head = None;
     for point in 0..many {
         let text = substitute(source, &each, point);
+        every_name_stands_for_something(&text)?;
         let file = read(&text)?;
         plans.push(plan(&text, &file)?);
         head.get_or_insert((file, text));
@@ -97,6 +98,15 @@ pub(crate) fn scenario(source: &str) -> Result<Scenario, ScenarioError> {
         open: file.open,
         plans,
     })
+}
+
+fn every_name_stands_for_something(text: &str) -> Result<(), ScenarioError> {
+    let Some(start) = text.find("\"$") else {
+        return Ok(());
+    };
+    let name = text[start + 2..].split('"').next().unwrap_or("");
+    let why = format!("`${name}` stands for nothing: give its values under [each]");
+    Err(ScenarioError::at(text, start..start, why))
 }
 
 fn read(text: &str) -> Result<File, ScenarioError> {
@@ -134,11 +144,6 @@ fn substitute(source: &str, each: &Each, mut point: usize) -> String {
 
 fn plan(text: &str, file: &File) -> Result<Plan, ScenarioError> {
     let at = |span: Range<usize>, why: String| ScenarioError::at(text, span, why);
-    if let Some(start) = text.find("\"$") {
-        let name = text[start + 2..].split('"').next().unwrap_or("");
-        let why = format!("`${name}` stands for nothing: give its values under [each]");
-        return Err(at(start..start, why));
-    }
     let line = |span: Range<usize>| ScenarioError::at(text, span, String::new()).line;
     let mut plan = Plan {
         mesh: file.mesh.clone(),
