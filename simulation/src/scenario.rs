@@ -34,6 +34,11 @@
 //! }
 //! ```
 
+/// The examples of the page that teaches all this.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/SIMULATION.md")]
+struct Page;
+
 mod check;
 mod error;
 mod expectations;

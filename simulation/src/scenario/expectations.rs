@@ -116,7 +116,7 @@ impl Run<'_> {
     }
 
     fn rules_of(&self, asked: &Asked) -> Result<(), String> {
-        let answer = self.mesh.answer(asked.client);
+        let answer = self.answer(asked);
         if asked.gone {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Run<'_> {
         demand: impl Fn(&Answer, &Asked) -> Result<(), String>,
     ) -> Result<(), String> {
         for (nth, asked) in self.asked.get(name).into_iter().flatten().enumerate() {
-            let answer = self.mesh.answer(asked.client);
+            let answer = self.answer(asked);
             demand(&answer, asked).map_err(|why| format!("request `{name}` ({nth}): {why}"))?;
         }
         Ok(())

@@ -70,10 +70,19 @@ impl Run<'_> {
         let Some(node) = self.find(who) else {
             return false;
         };
-        act(&mut self.mesh, node);
-        for asked in self.asked.values_mut().flatten() {
-            asked.gone |= asked.node == node && asked.over.is_none();
+        let mut asked = std::mem::take(&mut self.asked);
+        for asked in asked
+            .values_mut()
+            .flatten()
+            .filter(|asked| asked.node == node)
+        {
+            match self.is_over(asked) {
+                true => asked.kept = Some(self.answer(asked)),
+                false => asked.gone = true,
+            }
         }
+        self.asked = asked;
+        act(&mut self.mesh, node);
         true
     }
 
@@ -154,7 +163,7 @@ impl Run<'_> {
         let Some(asked) = self.first(&forged.of).cloned() else {
             return false;
         };
-        let sent = self.mesh.answer(asked.client).text.len();
+        let sent = self.answer(&asked).text.len();
         // As many as the client has certainly seen: the request has those, and perhaps more.
         let known = (0..asked.tokens)
             .take_while(|n| scripted::text(asked.seed, n + 1).len() <= sent)

@@ -5,7 +5,7 @@ use super::expectations::Admissions;
 use super::file::{AskPart, Trigger, When};
 use super::plan::{Expected, Plan};
 use super::values::Who;
-use crate::{Ask, ClientId, Mesh, MeshBuilder, State, millis};
+use crate::{Answer, Ask, ClientId, Mesh, MeshBuilder, State, millis};
 use kernel::Entropy;
 use messages::Micros;
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub(super) struct Asked {
     pub(super) over: Option<u64>,
     /// Its client went away, or its node went down with it.
     pub(super) gone: bool,
+    /// What its client had seen of it before its node went down.
+    pub(super) kept: Option<Answer>,
 }
 
 /// Where something of the timeline stands.
@@ -170,7 +172,7 @@ impl<'a> Run<'a> {
     }
 
     fn holds(&self, when: &When) -> bool {
-        let answer = |name: &str| self.first(name).map(|asked| self.mesh.answer(asked.client));
+        let answer = |name: &str| self.first(name).map(|asked| self.answer(asked));
         match when {
             When::Served(name) => answer(name).is_some_and(|answer| answer.served_by.is_some()),
             When::Over(name) => self.first(name).is_some_and(|asked| self.is_over(asked)),
@@ -245,6 +247,7 @@ impl<'a> Run<'a> {
                 at: self.mesh.time(),
                 over: None,
                 gone: false,
+                kept: None,
             });
     }
 
@@ -260,12 +263,14 @@ impl<'a> Run<'a> {
         self.asked = asked;
     }
 
-    fn is_over(&self, asked: &Asked) -> bool {
-        asked.gone
-            || !matches!(
-                self.mesh.answer(asked.client).state,
-                State::Waiting | State::Streaming
-            )
+    /// What its client has seen.
+    pub(super) fn answer(&self, asked: &Asked) -> Answer {
+        let kept = asked.kept.clone();
+        kept.unwrap_or_else(|| self.mesh.answer(asked.client))
+    }
+
+    pub(super) fn is_over(&self, asked: &Asked) -> bool {
+        asked.gone || !matches!(self.answer(asked).state, State::Waiting | State::Streaming)
     }
 
     /// Nothing more is to come: what waits for a request that is over waits in vain.
@@ -378,7 +383,7 @@ impl<'a> Run<'a> {
             Who::Node(node) => Some(*node),
             Who::ServerOf(name) => {
                 let asked = self.first(name)?;
-                let server = self.mesh.answer(asked.client).served_by?;
+                let server = self.answer(asked).served_by?;
                 self.mesh.index(server)
             }
             Who::Busy => {

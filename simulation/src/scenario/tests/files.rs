@@ -42,11 +42,29 @@ fn holds(source: &str) {
 fn is_equal_on_hosts(source: &str) {
     let scenario = read(source);
     assert!(scenario.on_hosts());
-    for seed in scenario.seeds().iter().step_by(scenario.seeds().len().div_ceil(3)) {
+    for seed in scenario
+        .seeds()
+        .iter()
+        .step_by(scenario.seeds().len().div_ceil(3))
+    {
         let machines = scenario.run(*seed).report;
         let hosts = scenario.run_on_hosts(*seed).report;
         assert_eq!(machines, hosts, "seed {seed}");
         assert!(machines.trace_events > 100, "something happened");
+    }
+}
+
+#[test]
+fn the_examples_of_the_documentation_hold() {
+    let page = include_str!("../../../../docs/SIMULATION.md");
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2, "as many as the page has");
+    for example in examples {
+        holds(example);
     }
 }
 
@@ -117,11 +135,13 @@ files! {
     "23_one_sided_active_never" => one_sided_active_never,
     "25_event_of_an_old_session_is_inert" => event_of_an_old_session_is_inert,
     "26_simultaneous_dial" => simultaneous_dial,
+    "26_two_links_never_cost_a_session" => two_links_never_cost_a_session,
     "27_oversize_and_garbage_frames" => oversize_and_garbage_frames,
     "28_silent_stream_stalls_nobody" => silent_stream_stalls_nobody,
     "30_graceful_leave_then_rejoin" => graceful_leave_then_rejoin,
     "31_freeze_and_resume" => freeze_and_resume,
     "32_no_redial_storm" => no_redial_storm,
+    "32_refused_for_good" => refused_for_good,
     "49_server_killed_mid_stream" => server_killed_mid_stream,
     "49_server_killed_within_a_stop_string" => server_killed_within_a_stop_string,
     "50_server_freezes" => server_freezes,
