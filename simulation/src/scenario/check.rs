@@ -21,8 +21,10 @@ pub(super) fn check(text: &str, file: &File, plan: &Plan) -> Result<(), Scenario
         ScenarioError::at(text, start..start, why)
     })?;
     for (part, ask) in file.ask.iter().zip(&plan.asks) {
-        let wrong = known.node(ask.part.node).and(known.trigger(&ask.trigger));
-        let wrong = wrong.and(needs_fault(&ask.trigger, plan));
+        let wrong = known
+            .node(ask.part.node)
+            .and_then(|()| known.trigger(&ask.trigger));
+        let wrong = wrong.and_then(|()| needs_fault(&ask.trigger, plan));
         wrong.map_err(|why| ScenarioError::at(text, part.span(), why))?;
     }
     for (index, (part, fault)) in file.fault.iter().zip(&plan.faults).enumerate() {
@@ -32,13 +34,13 @@ pub(super) fn check(text: &str, file: &File, plan: &Plan) -> Result<(), Scenario
             }
             (_, trigger) => known.trigger(trigger),
         };
-        let wrong = wrong.and(known.fault(&fault.what));
+        let wrong = wrong.and_then(|()| known.fault(&fault.what));
         wrong.map_err(|why| ScenarioError::at(text, part.span(), why))?;
     }
     for (part, expected) in file.expect.iter().zip(&plan.expects) {
         let timed = expected.trigger.as_ref();
         let wrong = timed.map_or(Ok(()), |trigger| needs_fault(trigger, plan));
-        let wrong = wrong.and(known.expectation(&expected.that));
+        let wrong = wrong.and_then(|()| known.expectation(&expected.that));
         wrong.map_err(|why| ScenarioError::at(text, part.span(), why))?;
     }
     Ok(())
@@ -133,8 +135,8 @@ impl Known<'_> {
             Fault::Heal => Ok(()),
             Fault::KillActor(actor) => self.who(&actor.node),
             Fault::HangUp(name) => self.name(name),
-            Fault::Garbage(garbage) => self.who(&garbage.from).and(self.who(&garbage.to)),
-            Fault::Streams(streams) => self.who(&streams.from).and(self.who(&streams.to)),
+            Fault::Garbage(garbage) => self.who(&garbage.from).and_then(|()| self.who(&garbage.to)),
+            Fault::Streams(streams) => self.who(&streams.from).and_then(|()| self.who(&streams.to)),
             Fault::Tokens(forged) => self.name(&forged.of),
         }
     }
@@ -144,7 +146,9 @@ impl Known<'_> {
             Expectation::Answered(name) => self.name(name),
             Expectation::Failed(failed) => self.name(&failed.of),
             Expectation::Pause(most) | Expectation::Took(most) => self.name(&most.of),
-            Expectation::ServedBy(served) => self.name(&served.of).and(self.who(&served.node)),
+            Expectation::ServedBy(served) => {
+                self.name(&served.of).and_then(|()| self.who(&served.node))
+            }
             Expectation::Active(nodes) | Expectation::OneLink(nodes) => match nodes {
                 Nodes::All => Ok(()),
                 Nodes::Of(nodes) => nodes.iter().try_for_each(|node| self.node(*node)),

@@ -1,6 +1,8 @@
 //! What each expectation demands of the world: one arm per variant of the schema.
 
-use super::file::{AtMost, Between, Expectation, FailedWith, FailureKind, Nodes, NumberAt};
+use super::file::{
+    AtMost, Between, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt,
+};
 use super::run::{Asked, Run};
 use super::values::{Span, Who};
 use crate::{Answer, State};
@@ -27,7 +29,7 @@ impl Run<'_> {
         admissions: &mut Admissions,
     ) -> Result<(), String> {
         match that {
-            Expectation::Answered(name) => self.each(name, |answer, asked| answered(answer, asked)),
+            Expectation::Answered(name) => self.each(name, answered),
             Expectation::Failed(FailedWith { of, with }) => {
                 self.each(of, |answer, _| failed(answer, *with))
             }
@@ -35,7 +37,7 @@ impl Run<'_> {
                 at_most_span("its longest pause", answer.pause_us_max, *at_most)
             }),
             Expectation::Took(AtMost { of, at_most }) => self.each(of, |_, asked| {
-                let until = asked.over.unwrap_or(self.mesh.time());
+                let until = asked.over.unwrap_or_else(|| self.mesh.time());
                 at_most_span("it", until - asked.at, *at_most)
             }),
             Expectation::ServedBy(served) => {
@@ -80,15 +82,7 @@ impl Run<'_> {
                 let packets = self.mesh.report().packets;
                 between("packets", packets, number.at_least, number.at_most)
             }
-            Expectation::Models(models) => {
-                let node = self.node(&models.node)?;
-                let shown = self.mesh.models(node);
-                let shown: Vec<String> = shown.iter().map(|it| it.name.to_string()).collect();
-                match shown == models.are {
-                    true => Ok(()),
-                    false => Err(format!("node {node} shows the models {shown:?}")),
-                }
-            }
+            Expectation::Models(models) => self.models(models),
             Expectation::Alive(actor) => {
                 let mut found = self.actors(actor).into_iter();
                 match found.any(|(node, who)| self.mesh.is_alive(node, who)) {
@@ -211,6 +205,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn models(&self, models: &ModelsAt) -> Result<(), String> {
+        let node = self.node(&models.node)?;
+        let shown = self.mesh.models(node);
+        let shown: Vec<String> = shown.iter().map(|it| it.name.to_string()).collect();
+        match shown == models.are {
+            true => Ok(()),
+            false => Err(format!("node {node} shows the models {shown:?}")),
+        }
+    }
+
     fn number(
         &self,
         what: &str,
@@ -234,7 +238,7 @@ fn unbroken(asked: &Asked) -> String {
     match &asked.stop {
         Some(stop) => text
             .split_once(stop)
-            .map_or(text.clone(), |(text, _)| text.to_owned()),
+            .map_or_else(|| text.clone(), |(text, _)| text.to_owned()),
         None => text,
     }
 }

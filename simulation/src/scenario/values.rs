@@ -161,7 +161,7 @@ pub(crate) fn each_of(value: &toml::Value) -> Result<Vec<String>, String> {
         toml::Value::String(text) => {
             let (range, by) = text.split_once(" by ").unwrap_or((text, "1"));
             let (range, unit) =
-                range_of(range).ok_or(format!("`{text}` is no range: {allowed}"))?;
+                range_of(range).ok_or_else(|| format!("`{text}` is no range: {allowed}"))?;
             let by = match number_and_unit(by) {
                 Some((by, of)) if by > 0 && (of == unit || of.is_empty()) => by,
                 Some(_) | None => return Err(format!("`{by}` is no step of `{text}`: {allowed}")),
