@@ -1,8 +1,7 @@
 //! What members do that keep no rule, what a network does to connections, and what a human asks
 //! of a node: written as packets and letters, so that it passes the same doors as all else.
 
-use crate::drivers::DriverOut;
-use crate::event::NodeIndex;
+use crate::event::{NodeIndex, Occurrence};
 use crate::mesh::{ClientId, Mesh};
 use crate::network::{Body, Packet};
 use bytes::Bytes;
@@ -26,9 +25,10 @@ impl Mesh {
     #[must_use]
     pub fn links(&self, node: NodeIndex, peer: NodeIndex) -> Vec<u64> {
         let boot = self.world.nodes[node].boot.as_ref();
-        let links = boot.map_or_else(Vec::new, |boot| boot.drivers.transport.peers());
-        let with_peer = links.into_iter().filter(|(_, to)| *to == peer);
-        with_peer.map(|(connection, _)| connection).collect()
+        let peer = self.id(peer);
+        boot.map_or_else(Vec::new, |boot| {
+            boot.drivers.transport.connections_with(peer)
+        })
     }
 
     /// Every connection between two nodes is reset at both ends, at once. Tells how many.
@@ -44,7 +44,8 @@ impl Mesh {
             .collect();
         for (at, peer, connection) in &links {
             let close = self.packet(*peer, *at, *connection, Body::Close);
-            self.arrive(*at, close);
+            let arrive = Occurrence::Arrive(Box::new(close));
+            self.world.schedule(self.world.time, *at, arrive);
         }
         links.len()
     }
@@ -204,14 +205,6 @@ impl Mesh {
             connection,
             body,
         }
-    }
-
-    fn arrive(&mut self, node: NodeIndex, packet: Packet) {
-        let mut out = DriverOut::default();
-        if let Some(boot) = &mut self.world.nodes[node].boot {
-            boot.drivers.transport.arrive(packet, &mut out);
-        }
-        self.world.carry_out(node, out);
     }
 }
 

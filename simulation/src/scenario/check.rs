@@ -66,7 +66,9 @@ impl Known<'_> {
         if self.nodes == 0 {
             return Err("a mesh has at least one node".to_owned());
         }
+        let boxes = file.mesh.nat.iter().flat_map(|nat| &nat.before);
         let named = file.mesh.engines.iter().chain(&file.mesh.absent);
+        let named = named.chain(boxes);
         named.copied().try_for_each(|node| self.node(node))
     }
 
@@ -130,8 +132,11 @@ impl Known<'_> {
             | Fault::Unload(who)
             | Fault::Revoke(who)
             | Fault::Drain(who)
+            | Fault::Rebind(who)
             | Fault::StaleLetters(who) => self.who(who),
             Fault::Cut(groups) | Fault::Reset(groups) => self.all(&groups.between, &groups.and),
+            Fault::CutOneWay(way) => self.all(&way.from, &way.to),
+            Fault::Clog(way) => self.all(&way.from, &way.to),
             Fault::Heal => Ok(()),
             Fault::KillActor(actor) => self.who(&actor.node),
             Fault::HangUp(name) => self.name(name),
@@ -154,6 +159,7 @@ impl Known<'_> {
                 Nodes::Of(nodes) => nodes.iter().try_for_each(|node| self.node(*node)),
             },
             Expectation::Admitted | Expectation::Drawn(_) | Expectation::Packets(_) => Ok(()),
+            Expectation::Path(path) => self.node(path.from).and_then(|()| self.node(path.to)),
             Expectation::Apart(groups) => self.all(&groups.between, &groups.and),
             Expectation::Jobs(at) | Expectation::Waiting(at) | Expectation::Dials(at) => {
                 self.who(&at.node)

@@ -1,11 +1,12 @@
 //! What each expectation demands of the world: one arm per variant of the schema.
 
 use super::file::{
-    AtMost, Between, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt,
+    AtMost, Between, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt, PathIs,
+    PathOf,
 };
 use super::run::{Asked, Run};
 use super::values::{Span, Who};
-use crate::{Answer, State};
+use crate::{Answer, Obstacle, PathClass, State};
 use kernel::scripted;
 use messages::request_proxy::Failure;
 use messages::{Address, Micros};
@@ -67,6 +68,7 @@ impl Run<'_> {
                     )),
                 }
             }),
+            Expectation::Path(path) => self.path(path),
             Expectation::Jobs(at) => self.number("jobs", at, |node| self.mesh.jobs(node) as u64),
             Expectation::Waiting(at) => {
                 self.number("waiting letters", at, |node| self.mesh.waiting(node) as u64)
@@ -203,6 +205,26 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    fn path(&self, path: &PathOf) -> Result<(), String> {
+        let class = self.mesh.path_class(path.from, path.to);
+        let wanted = match path.is {
+            PathIs::Direct => PathClass::Direct,
+            PathIs::Relayed => PathClass::Relayed,
+            PathIs::SomebodyElse => PathClass::None(Some(Obstacle::SomebodyElse)),
+            PathIs::Unroutable => PathClass::None(Some(Obstacle::Unroutable)),
+            PathIs::NoHairpin => PathClass::None(Some(Obstacle::NoHairpin)),
+            PathIs::Filtered => PathClass::None(Some(Obstacle::Filtered)),
+            PathIs::UdpBlocked => PathClass::None(Some(Obstacle::UdpBlocked)),
+        };
+        let PathOf { from, to, .. } = path;
+        match class == wanted {
+            true => Ok(()),
+            false => Err(format!(
+                "from {from} to {to} it is {class:?}, not {wanted:?}"
+            )),
+        }
     }
 
     fn models(&self, models: &ModelsAt) -> Result<(), String> {

@@ -30,6 +30,17 @@ impl Run<'_> {
                 self.mesh.cut(&one, &two);
                 !one.is_empty() && !two.is_empty()
             }
+            Fault::CutOneWay(way) => {
+                let (from, to) = (self.find_all(&way.from), self.find_all(&way.to));
+                self.mesh.cut_one_way(&from, &to);
+                !from.is_empty() && !to.is_empty()
+            }
+            Fault::Clog(way) => {
+                let (from, to) = (self.find_all(&way.from), self.find_all(&way.to));
+                self.mesh.clog(&from, &to, way.lasts.0);
+                !from.is_empty() && !to.is_empty()
+            }
+            Fault::Rebind(who) => self.on(who, Mesh::rebind),
             Fault::Heal => {
                 self.mesh.heal();
                 true

@@ -68,6 +68,49 @@ pub(crate) struct MeshPart {
     /// Whether all join by one ticket.
     #[serde(default)]
     pub(crate) one_ticket: bool,
+    /// Of a thousand packets of each path, how many are lost, come twice, are overtaken.
+    #[serde(default)]
+    pub(crate) loss: u16,
+    #[serde(default)]
+    pub(crate) duplicates: u16,
+    #[serde(default)]
+    pub(crate) reordered: u16,
+    /// What each path carries; absent: any amount.
+    pub(crate) bytes_per_sec: Option<u64>,
+    /// The boxes before nodes, the innermost first.
+    #[serde(default)]
+    pub(crate) nat: Vec<NatPart>,
+    /// Whether nodes learn their outside addresses from whom they dial.
+    #[serde(default)]
+    pub(crate) reflection: bool,
+    /// How far the relay is from every node, where there is one.
+    pub(crate) relay: Option<Span>,
+}
+
+/// A NAT box or firewall before some nodes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NatPart {
+    /// The nodes behind it, together.
+    pub(crate) before: Vec<usize>,
+    pub(crate) is: NatKind,
+    /// After how long without a packet from inside it forgets.
+    pub(crate) expiry: Option<Span>,
+    #[serde(default)]
+    pub(crate) hairpin: bool,
+}
+
+/// A sort of box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NatKind {
+    /// None at all, for files that vary it.
+    Open,
+    FullCone,
+    Restricted,
+    PortRestricted,
+    Symmetric,
+    UdpBlocked,
 }
 
 /// When something happens: exactly one of the three.
@@ -165,8 +208,14 @@ pub(crate) enum Fault {
     Thaw(Who),
     /// Nothing passes between two groups.
     Cut(Between),
+    /// Nothing passes from one group to another; the other way is as it was.
+    CutOneWay(FromTo),
+    /// What one group sends to another waits for so long, and then arrives.
+    Clog(Clog),
     /// Every cut is mended.
     Heal,
+    /// A node has another address.
+    Rebind(Who),
     /// Every connection between two groups is reset.
     Reset(Between),
     /// The engine takes commands and answers nothing.
@@ -199,6 +248,23 @@ pub(crate) enum Fault {
 pub(crate) struct Between {
     pub(crate) between: Vec<Who>,
     pub(crate) and: Vec<Who>,
+}
+
+/// A direction.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FromTo {
+    pub(crate) from: Vec<Who>,
+    pub(crate) to: Vec<Who>,
+}
+
+/// A direction and a time.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Clog {
+    pub(crate) from: Vec<Who>,
+    pub(crate) to: Vec<Who>,
+    pub(crate) lasts: Span,
 }
 
 /// An actor of a node.
@@ -327,6 +393,8 @@ pub(crate) enum Expectation {
     Admitted,
     /// Between each two of these nodes is exactly one connection, and both know which.
     OneLink(Nodes),
+    /// How two nodes speak, or what stands between them.
+    Path(PathOf),
     /// Jobs that the engines of a node hold.
     Jobs(NumberAt),
     /// Letters that wait on a node, in all mailboxes together.
@@ -380,6 +448,28 @@ pub(crate) struct AtMost {
 pub(crate) struct ServedBy {
     pub(crate) of: String,
     pub(crate) node: Who,
+}
+
+/// Two nodes and how they speak.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PathOf {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) is: PathIs,
+}
+
+/// How two nodes speak, or what stood in the way of the last dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PathIs {
+    Direct,
+    Relayed,
+    SomebodyElse,
+    Unroutable,
+    NoHairpin,
+    Filtered,
+    UdpBlocked,
 }
 
 /// A node and a number.

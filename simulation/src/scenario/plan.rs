@@ -2,11 +2,13 @@
 
 use super::error::ScenarioError;
 use super::file::{
-    AskPart, ExpectPart, Expectation, Fault, FaultPart, File, MeshPart, Trigger, When,
+    AskPart, ExpectPart, Expectation, Fault, FaultPart, File, MeshPart, NatKind, NatPart, Trigger,
+    When,
 };
 use super::values::{Span, each_of, points};
 use super::{Scenario, check};
-use crate::MeshBuilder;
+use crate::{Latency, MeshBuilder, Nat, PathModel};
+use messages::Micros;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -217,31 +219,60 @@ fn find(source: &str, what: &str) -> Range<usize> {
 impl Plan {
     /// The mesh as the file describes it.
     pub(crate) fn builder(&self, builder: MeshBuilder) -> MeshBuilder {
-        let MeshPart {
-            nodes,
-            engines,
-            absent,
-            step,
-            latency,
-            jitter,
-            shuffled,
-            one_ticket,
-        } = &self.mesh;
-        let mut builder = builder.nodes(*nodes).engines(engines).absent(absent);
-        if let Some(step) = step {
+        let part = &self.mesh;
+        let mut builder = builder
+            .nodes(part.nodes)
+            .engines(&part.engines)
+            .absent(&part.absent);
+        if let Some(step) = part.step {
             builder = builder.step(step.0);
         }
-        if latency.is_some() || jitter.is_some() {
-            let usual = builder.latency;
-            let base = latency.map_or(usual.base, |span| span.0);
-            builder = builder.latency(base, jitter.map_or(usual.jitter, |span| span.0));
-        }
-        if *shuffled {
+        if part.shuffled {
             builder = builder.shuffled();
         }
-        if *one_ticket {
+        if part.one_ticket {
             builder = builder.one_ticket();
         }
+        let usual = builder.net.path.latency;
+        let base = part.latency.map_or(usual.base, |span| span.0);
+        let jitter = part.jitter.map_or(usual.jitter, |span| span.0);
+        builder = builder.path(PathModel {
+            latency: Latency::new(base, jitter),
+            loss_permille: part.loss,
+            duplicate_permille: part.duplicates,
+            reorder_permille: part.reordered,
+            bytes_per_sec: part.bytes_per_sec,
+        });
+        for part in &part.nat {
+            if let Some(nat) = part.nat() {
+                builder = builder.nat_of(&part.before, nat);
+            }
+        }
+        if part.reflection {
+            builder = builder.reflection();
+        }
+        if let Some(away) = part.relay {
+            builder = builder.relay(PathModel::new(Latency::new(away.0, Micros(0))));
+        }
         builder
+    }
+}
+
+impl NatPart {
+    /// The box; nothing where the nodes stand in the open.
+    fn nat(&self) -> Option<Nat> {
+        let nat = match self.is {
+            NatKind::Open => return None,
+            NatKind::FullCone => Nat::FULL_CONE,
+            NatKind::Restricted => Nat::RESTRICTED,
+            NatKind::PortRestricted => Nat::PORT_RESTRICTED,
+            NatKind::Symmetric => Nat::SYMMETRIC,
+            NatKind::UdpBlocked => Nat::UDP_BLOCKED,
+        };
+        Some(Nat {
+            expiry: self.expiry.map_or(nat.expiry, |span| span.0),
+            hairpin: self.hairpin,
+            ..nat
+        })
     }
 }

@@ -10,6 +10,12 @@ use messages::{Address, Letter, LinkId, NetworkId, NodeId};
 const GONE_MAX: usize = 1_024;
 
 impl Transport {
+    /// The connections that it has with a peer.
+    pub(crate) fn connections_with(&self, peer: NodeId) -> Vec<u64> {
+        let with_peer = self.links.values().filter(|link| link.peer == peer);
+        with_peer.map(|link| link.connection).collect()
+    }
+
     /// The connections that it has lost, and to whom.
     pub(crate) fn gone(&self) -> Vec<(LinkId, NodeId)> {
         self.gone
