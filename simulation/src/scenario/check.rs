@@ -68,7 +68,8 @@ impl Known<'_> {
         }
         let boxes = file.mesh.nat.iter().flat_map(|nat| &nat.before);
         let named = file.mesh.engines.iter().chain(&file.mesh.absent);
-        let named = named.chain(boxes);
+        let clocks = file.mesh.clock.iter().map(|clock| &clock.node);
+        let named = named.chain(boxes).chain(clocks);
         named.copied().try_for_each(|node| self.node(node))
     }
 
@@ -140,6 +141,11 @@ impl Known<'_> {
             Fault::Heal => Ok(()),
             Fault::KillActor(actor) => self.who(&actor.node),
             Fault::HangUp(name) => self.name(name),
+            Fault::SlowReader(reader) => self.name(&reader.of),
+            Fault::ClockAhead(jump) | Fault::ClockBack(jump) => self.who(&jump.node),
+            Fault::Drift(drift) => self.who(&drift.node),
+            Fault::Disk(disk) => self.who(&disk.node),
+            Fault::Engine(engine) => self.who(&engine.node),
             Fault::Garbage(garbage) => self.who(&garbage.from).and_then(|()| self.who(&garbage.to)),
             Fault::Streams(streams) => self.who(&streams.from).and_then(|()| self.who(&streams.to)),
             Fault::Tokens(forged) => self.name(&forged.of),
@@ -150,6 +156,7 @@ impl Known<'_> {
         match that {
             Expectation::Answered(name) => self.name(name),
             Expectation::Failed(failed) => self.name(&failed.of),
+            Expectation::Unread(unread) => self.name(&unread.of),
             Expectation::Pause(most) | Expectation::Took(most) => self.name(&most.of),
             Expectation::ServedBy(served) => {
                 self.name(&served.of).and_then(|()| self.who(&served.node))

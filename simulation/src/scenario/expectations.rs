@@ -73,6 +73,10 @@ impl Run<'_> {
             Expectation::Waiting(at) => {
                 self.number("waiting letters", at, |node| self.mesh.waiting(node) as u64)
             }
+            Expectation::Unread(unread) => self.each(&unread.of, |_, asked| {
+                let waiting = self.mesh.unread(asked.client) as u64;
+                between("unread bytes", waiting, 0, unread.at_most)
+            }),
             Expectation::Dials(at) => self.number("dials", at, |node| self.mesh.dials(node)),
             Expectation::Drawn(number) => between(
                 "drawn tokens",

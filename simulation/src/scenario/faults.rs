@@ -1,9 +1,12 @@
 //! What each fault does to the world: one arm per variant of the schema.
 
-use super::file::{Actor, ActorOf, Between, Bytes, Fault, Forged, Garbage, How, Streams};
+use super::file::{
+    Actor, ActorOf, Between, Bytes, Disk, DiskOf, Engine, EngineOf, Fault, Forged, Garbage, How,
+    Reader, Streams,
+};
 use super::run::Run;
-use super::values::Who;
-use crate::Mesh;
+use super::values::{Span, Who};
+use crate::{DiskFault, EngineFault, Mesh};
 use kernel::scripted;
 use messages::wire::latest::{End, JobReply};
 use messages::{Address, EndReason, List, TokenBatch};
@@ -58,6 +61,12 @@ impl Run<'_> {
             }
             Fault::KillActor(actor) => self.kill_actor(actor),
             Fault::HangUp(name) => self.hang_up(name),
+            Fault::SlowReader(reader) => self.slow_reader(reader),
+            Fault::ClockAhead(jump) => self.jump(&jump.node, signed(jump.by)),
+            Fault::ClockBack(jump) => self.jump(&jump.node, -signed(jump.by)),
+            Fault::Drift(drift) => self.on(&drift.node, |mesh, node| mesh.drift(node, drift.ppm)),
+            Fault::Disk(disk) => self.disk(disk),
+            Fault::Engine(engine) => self.engine(engine),
             Fault::Garbage(garbage) => self.garbage(garbage),
             Fault::Streams(streams) => self.streams(streams),
             Fault::StaleLetters(who) => {
@@ -117,6 +126,41 @@ impl Run<'_> {
         let drawn = self.draw.below(found.len().max(1) as u64);
         let victim = usize::try_from(drawn).ok().and_then(|at| found.get(at));
         victim.is_some_and(|(node, who)| self.mesh.kill_actor(*node, *who))
+    }
+
+    fn jump(&mut self, who: &Who, by_us: i64) -> bool {
+        self.on(who, |mesh, node| mesh.jump_clock(node, by_us))
+    }
+
+    fn disk(&mut self, disk: &DiskOf) -> bool {
+        let fault = match disk.is {
+            Disk::Well => DiskFault::None,
+            Disk::Full => DiskFault::Full,
+            Disk::TornNext => DiskFault::TornNext,
+            Disk::LosesSyncs => DiskFault::LoseSyncs,
+            Disk::Slow(span) => DiskFault::Slow(span.0),
+        };
+        self.on(&disk.node, |mesh, node| mesh.disk(node, fault))
+    }
+
+    fn engine(&mut self, engine: &EngineOf) -> bool {
+        let fault = match engine.is {
+            Engine::Well => EngineFault::None,
+            Engine::Wedged => EngineFault::Wedge,
+            Engine::Crashed => EngineFault::Crash,
+            Engine::Stalled(span) => EngineFault::Stall(span.0),
+            Engine::SlowPrefill(span) => EngineFault::SlowPrefill(span.0),
+        };
+        self.on(&engine.node, |mesh, node| mesh.engine(node, fault))
+    }
+
+    fn slow_reader(&mut self, reader: &Reader) -> bool {
+        let asked = self.asked.get(&reader.of).into_iter().flatten();
+        let clients: Vec<_> = asked.map(|asked| asked.client).collect();
+        for client in &clients {
+            self.mesh.slow_reader(*client, reader.bytes_per_sec);
+        }
+        !clients.is_empty()
     }
 
     fn hang_up(&mut self, name: &str) -> bool {
@@ -212,6 +256,10 @@ impl Run<'_> {
         }
         any
     }
+}
+
+fn signed(span: Span) -> i64 {
+    i64::try_from(span.0.0).unwrap_or(i64::MAX)
 }
 
 const fn is_a(who: Address, actor: Actor) -> bool {

@@ -7,7 +7,8 @@ use super::file::{
 };
 use super::values::{Span, each_of, points};
 use super::{Scenario, check};
-use crate::{Latency, MeshBuilder, Nat, PathModel};
+use crate::{Clock, Costs, Latency, MeshBuilder, Nat, PathModel};
+use kernel::Entropy;
 use messages::Micros;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -247,6 +248,20 @@ impl Plan {
             if let Some(nat) = part.nat() {
                 builder = builder.nat_of(&part.before, nat);
             }
+        }
+        for clock in &part.clock {
+            let us = |span: Span| i64::try_from(span.0.0).unwrap_or(i64::MAX);
+            builder = builder.clock(
+                clock.node,
+                Clock {
+                    offset_us: us(clock.ahead) - us(clock.behind),
+                    drift_ppm: clock.drift_ppm,
+                },
+            );
+        }
+        if part.costs {
+            let mut draw = Entropy::from_number(builder.seed);
+            builder = builder.costs(Costs::drawn(&mut draw));
         }
         if part.reflection {
             builder = builder.reflection();

@@ -121,7 +121,7 @@ impl Transport {
                 peer,
                 addrs: addrs.to_vec(),
                 tries: 0,
-            early: Vec::new(),
+                early: Vec::new(),
                 networks: BTreeSet::from([network]),
             },
         );

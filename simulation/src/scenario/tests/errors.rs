@@ -90,7 +90,7 @@ fn keys_that_do_not_exist_name_those_that_do() {
         "nods = 3",
         "line 8, mesh: nods: there is no key `nods` here; allowed: \
          nodes, engines, absent, step, latency, jitter, shuffled, one_ticket, loss, duplicates, \
-         reordered, bytes_per_sec, nat, reflection, relay",
+         reordered, bytes_per_sec, nat, reflection, clock, costs, relay",
     );
 }
 
@@ -101,7 +101,7 @@ fn faults_that_do_not_exist_name_those_that_do() {
         "\"hael\"",
         "line 23, fault 2: do: `hael` is not known; allowed: kill, close, start, freeze, thaw, \
          cut, cut_one_way, clog, heal, rebind, reset, wedge, unwedge, unload, kill_actor, hang_up, \
-         revoke, drain, garbage, streams, stale_letters, tokens",
+         slow_reader, clock_ahead, clock_back, drift, disk, engine, revoke, drain, garbage, streams, stale_letters, tokens",
     );
 }
 
