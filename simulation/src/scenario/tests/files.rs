@@ -178,7 +178,6 @@ files! {
     "67_every_actor_killed_at_every_step" => every_actor_killed_at_every_step,
     "67_the_request_itself_is_killed" => the_request_itself_is_killed,
     "68_slow_client_fast_engine" => slow_client_fast_engine,
-    "68_very_slow_client" => very_slow_client,
     ;
     hosts:
     link_lost_at_every_step_of_the_handshake,
