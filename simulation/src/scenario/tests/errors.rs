@@ -101,7 +101,8 @@ fn faults_that_do_not_exist_name_those_that_do() {
         "\"hael\"",
         "line 23, fault 2: do: `hael` is not known; allowed: kill, close, start, freeze, thaw, \
          cut, cut_one_way, clog, heal, rebind, reset, wedge, unwedge, unload, kill_actor, hang_up, \
-         slow_reader, clock_ahead, clock_back, drift, disk, engine, revoke, drain, garbage, streams, stale_letters, tokens",
+         slow_reader, clock_ahead, clock_back, drift, disk, engine, revoke, drain, garbage, \
+         streams, stale_letters, tokens",
     );
 }
 
