@@ -2,7 +2,7 @@
 
 use crate::network::Packet;
 use kernel::{Child, Incarnation, Mono};
-use messages::{Address, DeviceId, RequestId};
+use messages::{Address, DeviceId, RequestId, StreamId};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub(crate) enum Occurrence {
     Arrive(Box<Packet>),
     /// A dial was not answered yet.
     DialTimeout(u64),
+    /// The reader of a job stream goes on.
+    Read(StreamId),
     /// Has the path of this connection been silent for too long?
     IdleCheck(u64),
     /// What this node holds of a connection is sent again.

@@ -21,9 +21,11 @@ mod costs;
 mod drivers;
 mod event;
 mod executor;
+mod hostile;
 mod mesh;
 mod network;
 mod node;
+pub mod scenario;
 pub mod swarm;
 mod world;
 

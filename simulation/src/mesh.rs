@@ -33,8 +33,8 @@ pub use clients::{Arrivals, Client, Process};
 /// One request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientId {
-    node: NodeIndex,
-    request: RequestId,
+    pub(crate) node: NodeIndex,
+    pub(crate) request: RequestId,
 }
 
 impl ClientId {

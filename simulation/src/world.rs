@@ -214,6 +214,7 @@ impl World {
             Occurrence::Birth(child, life) => self.born(node, &child, life),
             driven @ (Occurrence::Arrive(_)
             | Occurrence::DialTimeout(_)
+            | Occurrence::Read(_)
             | Occurrence::IdleCheck(_)
             | Occurrence::Resend(_)
             | Occurrence::Punch(_)

@@ -2,6 +2,7 @@
 
 mod bench;
 mod meta;
+mod scenarios;
 mod swarm;
 
 use anyhow::{Context as _, Result, ensure};
@@ -92,6 +93,27 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Runs one scenario file and says what does not hold.
+    ///
+    /// Example: mesh-sim scenario simulation/scenarios/50_server_wedges.toml --seed 3
+    Scenario {
+        /// The file.
+        file: PathBuf,
+        /// One seed; the file's own unless told.
+        #[arg(long, conflicts_with = "seeds")]
+        seed: Option<u64>,
+        /// A range of seeds, for example 0..100.
+        #[arg(long, value_parser = scenarios::seeds)]
+        seeds: Option<scenarios::Seeds>,
+    },
+    /// Runs every scenario file of a folder with its own seeds.
+    ///
+    /// Example: mesh-sim scenarios
+    Scenarios {
+        /// The folder.
+        #[arg(long, default_value = "simulation/scenarios")]
+        dir: PathBuf,
+    },
 }
 
 /// `A..B`, or one seed.
@@ -133,6 +155,11 @@ fn main() -> Result<()> {
             baseline,
             write,
         } => bench::run(&only, &baseline, write),
+        Command::Scenario { file, seed, seeds } => {
+            let seeds = seed.map(|seed| scenarios::Seeds(vec![seed])).or(seeds);
+            scenarios::one(&file, seeds)
+        }
+        Command::Scenarios { dir } => scenarios::all(&dir),
     }
 }
 

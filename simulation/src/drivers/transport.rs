@@ -147,6 +147,9 @@ impl Transport {
     }
 
     pub(crate) fn arrive(&mut self, packet: Packet, air: &mut Air<'_>, out: &mut DriverOut) {
+        let Some(packet) = self.not_too_early(packet) else {
+            return;
+        };
         let Packet {
             from,
             connection,

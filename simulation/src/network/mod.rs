@@ -132,6 +132,8 @@ pub(crate) struct Network {
     pub(crate) counts: Counts,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Dials that each node has begun.
+    pub(crate) dials: BTreeMap<NodeIndex, u64>,
 }
 
 impl Plan {
@@ -174,11 +176,13 @@ impl Network {
             counts: Counts::default(),
             packets: 0,
             bytes: 0,
+            dials: BTreeMap::new(),
         }
     }
 
     /// A connection that a node begins.
     pub(crate) fn begin(&mut self, node: NodeIndex) -> u64 {
+        *self.dials.entry(node).or_default() += 1;
         self.connections.begin(node)
     }
 

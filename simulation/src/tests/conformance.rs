@@ -1,4 +1,5 @@
-//! Real hosts under real supervisors give the trace of the machines alone.
+//! Real hosts under real supervisors give the trace of the machines alone: what no scenario file
+//! with `hosts = true` holds.
 
 use super::{TOKENS, finish};
 use crate::{
@@ -9,36 +10,6 @@ use kernel::{Effect, How, Source};
 use messages::Address;
 
 type Scenario = fn(MeshBuilder) -> Report;
-
-fn two_node_completion(builder: MeshBuilder) -> Report {
-    let mut mesh = builder.nodes(2).engines(&[0]).build();
-    mesh.run_for(secs(1));
-    let client = mesh.ask(1, Ask::new(1).max_tokens(TOKENS));
-    finish(&mut mesh, client);
-    mesh.report()
-}
-
-fn killed_server(builder: MeshBuilder) -> Report {
-    let mut mesh = builder.nodes(3).engines(&[0, 2]).build();
-    mesh.run_for(secs(1));
-    let client = mesh.ask(1, Ask::new(2).max_tokens(TOKENS));
-    mesh.run_for(millis(200));
-    mesh.kill(0);
-    finish(&mut mesh, client);
-    mesh.report()
-}
-
-fn frozen_server(builder: MeshBuilder) -> Report {
-    let mut mesh = builder.nodes(3).engines(&[0, 2]).build();
-    mesh.run_for(secs(1));
-    let client = mesh.ask(1, Ask::new(3).max_tokens(TOKENS));
-    mesh.run_for(millis(200));
-    mesh.freeze(2);
-    mesh.run_for(secs(5));
-    mesh.thaw(2);
-    finish(&mut mesh, client);
-    mesh.report()
-}
 
 fn partition_and_heal(builder: MeshBuilder) -> Report {
     let mut mesh = builder.nodes(6).engines(&[0, 5]).build();
@@ -57,26 +28,6 @@ fn late_join(builder: MeshBuilder) -> Report {
     mesh.run_for(secs(3));
     let client = mesh.ask(1, Ask::new(4).max_tokens(TOKENS));
     finish(&mut mesh, client);
-    mesh.report()
-}
-
-fn cancelled_request(builder: MeshBuilder) -> Report {
-    let mut mesh = builder.nodes(2).engines(&[0]).build();
-    mesh.run_for(secs(1));
-    let client = mesh.ask(1, Ask::new(5));
-    mesh.run_for(millis(100));
-    mesh.hang_up(client);
-    mesh.run_for(secs(1));
-    mesh.report()
-}
-
-fn busy_queue(builder: MeshBuilder) -> Report {
-    let mut mesh = builder.nodes(2).engines(&[0]).build();
-    mesh.run_for(secs(1));
-    for seed in 0..90 {
-        mesh.ask(1, Ask::new(seed).max_tokens(30));
-    }
-    mesh.run_for(secs(10));
     mesh.report()
 }
 
@@ -105,18 +56,6 @@ fn restart_storm(builder: MeshBuilder) -> Report {
         mesh.run_for(millis(900));
     }
     mesh.run_for(secs(65));
-    mesh.report()
-}
-
-fn rebooted_node(builder: MeshBuilder) -> Report {
-    let mut mesh = builder.nodes(4).engines(&[1]).build();
-    mesh.run_for(secs(2));
-    mesh.close(1);
-    mesh.run_for(secs(1));
-    mesh.start(1);
-    mesh.run_for(secs(4));
-    let client = mesh.ask(3, Ask::new(7).max_tokens(TOKENS));
-    finish(&mut mesh, client);
     mesh.report()
 }
 
@@ -209,16 +148,10 @@ macro_rules! equal_in_both_tiers {
 }
 
 equal_in_both_tiers!(
-    two_node_completion,
-    killed_server,
-    frozen_server,
     partition_and_heal,
     late_join,
-    cancelled_request,
-    busy_queue,
     killed_actors,
     restart_storm,
-    rebooted_node,
     costly_turns,
     slow_births,
     bad_hardware,

@@ -38,6 +38,7 @@ impl World {
                 let mut air = Air { now: time, network };
                 boot.drivers.transport.arrive(*packet, &mut air, &mut out);
             }
+            Occurrence::Read(stream) => boot.drivers.transport.deliver(stream, &mut out),
             Occurrence::DialTimeout(connection) => {
                 let mut air = Air { now: time, network };
                 let transport = &mut boot.drivers.transport;
@@ -117,6 +118,7 @@ impl World {
 fn driver_of(what: &Occurrence) -> Address {
     match what {
         Occurrence::Arrive(_)
+        | Occurrence::Read(_)
         | Occurrence::DialTimeout(_)
         | Occurrence::IdleCheck(_)
         | Occurrence::Resend(_)

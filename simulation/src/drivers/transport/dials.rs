@@ -3,7 +3,7 @@
 use super::{Air, Transport};
 use crate::drivers::DriverOut;
 use crate::event::{NodeIndex, Occurrence};
-use crate::network::{Body, DIAL_RETRY, DIAL_TIMEOUT, Dialling, Way};
+use crate::network::{Body, DIAL_RETRY, DIAL_TIMEOUT, Dialling, Packet, Way};
 use messages::ports::transport::DialError;
 use messages::roster::Input as Roster;
 use messages::{Address, Letter, List, NetworkId, NodeId};
@@ -13,12 +13,17 @@ use std::net::SocketAddr;
 /// First packets of a dial: as many as there is time for.
 const DIAL_TRIES: u64 = DIAL_TIMEOUT.0 / DIAL_RETRY.0;
 
+/// Packets that may overtake an answer: a greeting and what follows it.
+const EARLY_MAX: usize = 16;
+
 /// A dial that has no answer yet.
 #[derive(Debug)]
 pub(super) struct Dial {
     peer: NodeId,
     addrs: Vec<SocketAddr>,
     tries: u64,
+    /// What overtook the answer: its keys come with the answer.
+    early: Vec<Packet>,
     networks: BTreeSet<NetworkId>,
 }
 
@@ -116,6 +121,7 @@ impl Transport {
                 peer,
                 addrs: addrs.to_vec(),
                 tries: 0,
+                early: Vec::new(),
                 networks: BTreeSet::from([network]),
             },
         );
@@ -158,6 +164,28 @@ impl Transport {
         self.packet_to(from, connection, body, out);
     }
 
+    /// A packet that can be read, or nothing: it waits for the answer to the dial.
+    pub(super) fn not_too_early(&mut self, packet: Packet) -> Option<Packet> {
+        let Some(dial) = self.dials.get_mut(&packet.connection) else {
+            return Some(packet);
+        };
+        match &packet.body {
+            Body::Dial { .. } | Body::Accepted { .. } | Body::WrongPeer { .. } => Some(packet),
+            Body::Control { .. }
+            | Body::JobOpen { .. }
+            | Body::JobReply { .. }
+            | Body::JobRead { .. }
+            | Body::JobEnd { .. }
+            | Body::JobCancel { .. }
+            | Body::Close => {
+                if dial.early.len() < EARLY_MAX {
+                    dial.early.push(packet);
+                }
+                None
+            }
+        }
+    }
+
     /// An answer came. Only the first counts: the others are of the same handshake.
     pub(super) fn accepted(
         &mut self,
@@ -183,6 +211,9 @@ impl Transport {
         }
         if let Some(addr) = air.network.reflected(self.index, way) {
             self.reflect(acceptor, addr, out);
+        }
+        for packet in dial.early {
+            self.arrive(packet, air, out);
         }
     }
 }

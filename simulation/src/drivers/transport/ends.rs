@@ -4,12 +4,26 @@ use super::Transport;
 use crate::drivers::DriverOut;
 use crate::network::{Body, Packet};
 use messages::peer_session::{Input as Session, LinkLoss};
-use messages::{Address, Letter, LinkId, NetworkId};
+use messages::{Address, Letter, LinkId, NetworkId, NodeId};
 
 /// Ended links that are remembered: as many as there are sessions to ask about them.
 const GONE_MAX: usize = 1_024;
 
 impl Transport {
+    /// The connections that it has with a peer.
+    pub(crate) fn connections_with(&self, peer: NodeId) -> Vec<u64> {
+        let with_peer = self.links.values().filter(|link| link.peer == peer);
+        with_peer.map(|link| link.connection).collect()
+    }
+
+    /// The connections that it has lost, and to whom.
+    pub(crate) fn gone(&self) -> Vec<(LinkId, NodeId)> {
+        self.gone
+            .iter()
+            .map(|(link, peer)| (*link, *peer))
+            .collect()
+    }
+
     /// The session is over here: its streams end, and the link with its last session.
     pub(super) fn close(&mut self, link: LinkId, network: NetworkId, out: &mut DriverOut) {
         let Some(entry) = self.links.get_mut(&link) else {

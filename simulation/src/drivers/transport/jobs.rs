@@ -3,6 +3,7 @@
 use super::flow::{Outbox, READ_TOLD_BYTES};
 use super::{Transport, decode};
 use crate::drivers::DriverOut;
+use crate::event::Occurrence;
 use crate::network::{Body, Packet};
 use kernel::{Exit, Signal};
 use messages::peer_session::Input as Session;
@@ -10,6 +11,11 @@ use messages::ports::stream::Command;
 use messages::request_proxy::{Flow, Input as Proxy};
 use messages::wire::latest::{Frame, JobReply, JobRequest, Refused};
 use messages::{Address, Job, Letter, LinkId, NetworkId, NodeId, RequestId, StreamId};
+
+/// Replies that are read at once: the request's mailbox has room for them.
+const READ_AT_ONCE: usize = 64;
+/// Then the request has its turn, as long as the real reader waits for room.
+const READ_PAUSE_US: u64 = 5_000;
 
 /// One end of a job stream.
 #[derive(Debug)]
@@ -30,6 +36,8 @@ pub(super) enum End {
         held: Vec<(JobReply, u32)>,
         /// What was read since the serving side was told.
         read: u32,
+        /// Whether the serving side's end of it has come.
+        ended: bool,
     },
     Serving(Outbox),
 }
@@ -57,6 +65,7 @@ impl Transport {
             paused: false,
             held: Vec::new(),
             read: 0,
+            ended: false,
         };
         self.streams.insert(
             stream,
@@ -175,6 +184,14 @@ impl Transport {
     /// The serving side has ended the stream. Whether a last reply came is the request's to know:
     /// it ignores the end of a try that is over.
     pub(super) fn job_end(&mut self, number: StreamId, out: &mut DriverOut) {
+        let entry = self.streams.get_mut(&number).map(|entry| &mut entry.end);
+        if let Some(End::Asking { held, ended, .. }) = entry
+            && !held.is_empty()
+        {
+            // What came before the end is read first.
+            *ended = true;
+            return;
+        }
         self.forget_stream(number, out);
     }
 
@@ -234,7 +251,7 @@ impl Transport {
     }
 
     /// Reads what came, as far as the request wants it.
-    fn deliver(&mut self, number: StreamId, out: &mut DriverOut) {
+    pub(crate) fn deliver(&mut self, number: StreamId, out: &mut DriverOut) {
         let Some(stream) = self.streams.get_mut(&number) else {
             return;
         };
@@ -243,6 +260,7 @@ impl Transport {
             paused,
             held,
             read,
+            ..
         } = &mut stream.end
         else {
             return;
@@ -250,7 +268,7 @@ impl Transport {
         if *paused {
             return;
         }
-        for (reply, bytes) in held.drain(..) {
+        for (reply, bytes) in held.drain(..held.len().min(READ_AT_ONCE)) {
             *read += bytes;
             let reply = Letter::Proxy(*request, Proxy::Reply(reply));
             out.tell(Address::Stream(number), reply);
@@ -259,6 +277,20 @@ impl Transport {
             let (stream, bytes) = (number, std::mem::take(read));
             let connection = self.streams[&number].connection;
             self.packet(connection, Body::JobRead { stream, bytes }, out);
+        }
+        self.read_on(number, out);
+    }
+
+    /// Reads the rest a moment later, or comes to the end that was already told.
+    fn read_on(&mut self, number: StreamId, out: &mut DriverOut) {
+        let Some(End::Asking { held, ended, .. }) = self.streams.get(&number).map(|it| &it.end)
+        else {
+            return;
+        };
+        if !held.is_empty() {
+            out.later.push((READ_PAUSE_US, Occurrence::Read(number)));
+        } else if *ended {
+            self.forget_stream(number, out);
         }
     }
 

@@ -1,0 +1,126 @@
+//! Runs scenario files.
+
+use anyhow::{Context, Result, bail, ensure};
+use simulation::scenario::{Scenario, seeds_of};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Failures that are printed of one file: the first seed that fails is the one to replay.
+const FAILURES_SHOWN_MAX: usize = 10;
+
+/// Which seeds to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Seeds(pub(crate) Vec<u64>);
+
+/// Reads `--seeds`.
+pub(crate) fn seeds(text: &str) -> Result<Seeds, String> {
+    seeds_of(text).map(Seeds)
+}
+
+/// Runs one file, seed by seed.
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+pub(crate) fn one(file: &Path, seeds: Option<Seeds>) -> Result<()> {
+    let scenario = read(file)?;
+    println!("guards: {}", scenario.guards());
+    let seeds = seeds.map_or_else(|| scenario.seeds().to_vec(), |seeds| seeds.0);
+    let mut failed = 0;
+    for seed in &seeds {
+        let outcome = scenario.run(*seed);
+        let report = outcome.report;
+        println!(
+            "seed {seed}: {} ms, {} turns, {} packets, {} bytes, trace {}",
+            report.time_us / 1_000,
+            report.turns,
+            report.packets,
+            report.bytes,
+            report.trace
+        );
+        for line in &outcome.missed {
+            println!("  the fault of line {line} found nobody");
+        }
+        for failure in &outcome.failures {
+            println!("  FAILED {failure}");
+        }
+        failed += usize::from(!outcome.failures.is_empty());
+    }
+    ensure!(failed == 0, "{failed} of {} seeds failed", seeds.len());
+    println!("{} seeds, all hold", seeds.len());
+    Ok(())
+}
+
+/// Runs every file of a folder.
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+pub(crate) fn all(dir: &Path) -> Result<()> {
+    let mut failed = Vec::new();
+    let files = files(dir)?;
+    for file in &files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let scenario = read(file)?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long a person waits is real time"
+        )]
+        let began = Instant::now();
+        let mut failures = Vec::new();
+        for seed in scenario.seeds() {
+            let outcome = scenario.run(*seed);
+            let told = outcome.failures.into_iter();
+            failures.extend(told.map(|failure| format!("seed {seed}: {failure}")));
+        }
+        let verdict = match (scenario.open(), failures.is_empty()) {
+            (None, true) => "holds",
+            (None, false) => "FAILED",
+            (Some(_), true) => "MENDED",
+            (Some(_), false) => "open",
+        };
+        let seconds = began.elapsed().as_secs_f32();
+        let seeds = scenario.seeds().len();
+        println!("{verdict:6} {name} ({seeds} seeds, {seconds:.1} s)");
+        for failure in failures.iter().take(FAILURES_SHOWN_MAX) {
+            println!("       {failure}");
+        }
+        if failures.is_empty() == scenario.open().is_some() {
+            failed.push(name.into_owned());
+        }
+    }
+    match failed.as_slice() {
+        [] => {
+            println!("{} files, all as they say", files.len());
+            Ok(())
+        }
+        names => bail!(
+            "{} of {} files failed: {}",
+            names.len(),
+            files.len(),
+            names.join(", ")
+        ),
+    }
+}
+
+fn read(file: &Path) -> Result<Scenario> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
+}
+
+fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(dir).with_context(|| {
+        format!(
+            "{} is no folder of scenarios: run this in the repository, or use --dir",
+            dir.display()
+        )
+    })?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    ensure!(!files.is_empty(), "{} holds no scenario", dir.display());
+    Ok(files)
+}

@@ -1,0 +1,145 @@
+//! Scenarios: a mesh, its clients, what goes wrong and what must hold, in a file.
+//!
+//! `docs/SIMULATION.md` shows how to write one.
+//!
+//! ```
+//! use simulation::scenario::Scenario;
+//!
+//! let scenario = Scenario::parse(
+//!     r#"
+//! guards = "an answer survives the death of its server"
+//! seeds = "0..3"
+//!
+//! [mesh]
+//! nodes = 3
+//! engines = [0, 2]
+//!
+//! [[ask]]
+//! name = "a"
+//! node = 1
+//! at = "2s"
+//! tokens = 20
+//!
+//! [[fault]]
+//! when = { tokens = { of = "a", number = 7 } }
+//! do = { kill = "server of a" }
+//!
+//! [[expect]]
+//! that = { answered = "a" }
+//! "#,
+//! )
+//! .unwrap();
+//! for seed in scenario.seeds() {
+//!     assert_eq!(scenario.run(*seed).failures, Vec::<String>::new());
+//! }
+//! ```
+
+/// The examples of the page that teaches all this.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/SIMULATION.md")]
+struct Page;
+
+mod check;
+mod error;
+mod expectations;
+mod faults;
+mod file;
+mod plan;
+mod run;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ScenarioError;
+pub use values::seeds_of;
+
+use crate::{Mesh, Report};
+use plan::Plan;
+use run::Run;
+
+/// A scenario that was read and checked.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    guards: String,
+    seeds: Vec<u64>,
+    hosts: bool,
+    open: Option<String>,
+    /// One per combination of what varies.
+    plans: Vec<Plan>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Time, turns, traffic, and the digest of the trace.
+    pub report: Report,
+    /// What does not hold, a sentence each.
+    pub failures: Vec<String>,
+    /// Lines of faults that found nobody to strike.
+    pub missed: Vec<usize>,
+}
+
+impl Scenario {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong: where, and what is allowed.
+    pub fn parse(source: &str) -> Result<Self, ScenarioError> {
+        plan::scenario(source)
+    }
+
+    /// What holds as long as this passes.
+    #[must_use]
+    pub fn guards(&self) -> &str {
+        &self.guards
+    }
+
+    /// The seeds of a test run.
+    #[must_use]
+    pub fn seeds(&self) -> &[u64] {
+        &self.seeds
+    }
+
+    /// Whether it runs through real hosts as well.
+    #[must_use]
+    pub const fn on_hosts(&self) -> bool {
+        self.hosts
+    }
+
+    /// The bug because of which it does not hold, where one is known.
+    #[must_use]
+    pub fn open(&self) -> Option<&str> {
+        self.open.as_deref()
+    }
+
+    /// Lines of all faults, in order.
+    #[must_use]
+    pub fn fault_lines(&self) -> Vec<usize> {
+        let first = self.plans.first();
+        first.map_or_else(Vec::new, |plan| {
+            plan.faults.iter().map(|fault| fault.line).collect()
+        })
+    }
+
+    /// Runs the combination that falls to this seed, every draw from the seed.
+    #[must_use]
+    pub fn run(&self, seed: u64) -> Outcome {
+        let plan = self.plan(seed);
+        Run::new(plan, seed, plan.builder(Mesh::seed(seed)), true).go()
+    }
+
+    /// The same in real hosts under real supervisors: what comes of the run must be equal. Hosts
+    /// show their machines to nobody, so that nothing is expected of them beyond that.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub fn run_on_hosts(&self, seed: u64) -> Outcome {
+        let plan = self.plan(seed);
+        Run::new(plan, seed, plan.builder(Mesh::seed(seed)).hosts(), false).go()
+    }
+
+    fn plan(&self, seed: u64) -> &Plan {
+        let many = u64::try_from(self.plans.len()).unwrap_or(1).max(1);
+        &self.plans[usize::try_from(seed % many).unwrap_or(0)]
+    }
+}

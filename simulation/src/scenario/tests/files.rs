@@ -1,0 +1,211 @@
+//! One test per file. A file that is not named here fails a test of its own.
+
+use crate::scenario::Scenario;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Failures that are shown.
+const SHOWN: usize = 5;
+
+fn read(source: &str) -> Scenario {
+    Scenario::parse(source).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn holds(source: &str) {
+    let scenario = read(source);
+    let mut failures = Vec::new();
+    let mut missed: BTreeMap<usize, usize> = BTreeMap::new();
+    for seed in scenario.seeds() {
+        let outcome = scenario.run(*seed);
+        let told = outcome.failures.into_iter();
+        failures.extend(told.map(|failure| format!("seed {seed}: {failure}")));
+        for line in outcome.missed {
+            *missed.entry(line).or_default() += 1;
+        }
+    }
+    if let Some(bug) = scenario.open() {
+        assert!(!failures.is_empty(), "mended, so take `open` out: {bug}");
+        return;
+    }
+    failures.truncate(SHOWN);
+    assert_eq!(failures, Vec::<String>::new());
+    for (line, missed) in missed {
+        let seeds = scenario.seeds().len();
+        assert!(
+            missed * 2 <= seeds,
+            "the fault of line {line} finds nobody with {missed} of {seeds} seeds"
+        );
+    }
+}
+
+/// The trace of the machines alone is that of real hosts under real supervisors.
+#[cfg(feature = "conformance")]
+fn is_equal_on_hosts(source: &str) {
+    let scenario = read(source);
+    assert!(scenario.on_hosts());
+    for seed in scenario
+        .seeds()
+        .iter()
+        .step_by(scenario.seeds().len().div_ceil(3))
+    {
+        let machines = scenario.run(*seed).report;
+        let hosts = scenario.run_on_hosts(*seed).report;
+        assert_eq!(machines, hosts, "seed {seed}");
+        assert!(machines.trace_events > 100, "something happened");
+    }
+}
+
+#[test]
+fn the_examples_of_the_documentation_hold() {
+    let page = include_str!("../../../../docs/SIMULATION.md");
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2, "as many as the page has");
+    for example in examples {
+        holds(example);
+    }
+}
+
+fn names_in_folder() -> BTreeSet<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    std::fs::read_dir(folder)
+        .expect("the folder of scenarios")
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name| name.to_string_lossy().trim_end_matches(".toml").to_owned())
+        .collect()
+}
+
+macro_rules! files {
+    (all: $($name:literal => $test:ident,)+; hosts: $($on_hosts:ident,)+) => {
+        $(
+            #[test]
+            fn $test() {
+                holds(include_str!(concat!("../../../scenarios/", $name, ".toml")));
+            }
+        )+
+
+        #[test]
+        fn every_file_of_the_folder_is_a_test() {
+            let named = BTreeSet::from([$($name.to_owned()),+]);
+            assert_eq!(names_in_folder(), named);
+        }
+
+        /// What each test's file is.
+        #[cfg(feature = "conformance")]
+        fn file_of(test: &str) -> &'static str {
+            match test {
+                $(stringify!($test) =>
+                    include_str!(concat!("../../../scenarios/", $name, ".toml")),)+
+                other => panic!("no file {other}"),
+            }
+        }
+
+        #[cfg(feature = "conformance")]
+        mod equal_in_both_tiers {
+            $(
+                #[test]
+                fn $on_hosts() {
+                    super::is_equal_on_hosts(super::file_of(stringify!($on_hosts)));
+                }
+            )+
+
+            #[test]
+            fn every_file_that_asks_for_hosts_is_here() {
+                let named = [$(stringify!($on_hosts)),+];
+                for (test, source) in super::all() {
+                    let asks = super::read(source).on_hosts();
+                    assert_eq!(asks, named.contains(&test), "{test}");
+                }
+            }
+        }
+
+        #[cfg(feature = "conformance")]
+        fn all() -> Vec<(&'static str, &'static str)> {
+            let tests = [$(stringify!($test)),+];
+            tests.iter().map(|test| (*test, file_of(test))).collect()
+        }
+    };
+}
+
+files! {
+    all:
+    "22_link_lost_at_every_step_of_the_handshake" => link_lost_at_every_step_of_the_handshake,
+    "22_rough_paths" => rough_paths,
+    "23_one_sided_active_never" => one_sided_active_never,
+    "24_half_open_link_detected" => half_open_link_detected,
+    "25_event_of_an_old_session_is_inert" => event_of_an_old_session_is_inert,
+    "26_simultaneous_dial" => simultaneous_dial,
+    "26_two_links_never_cost_a_session" => two_links_never_cost_a_session,
+    "27_oversize_and_garbage_frames" => oversize_and_garbage_frames,
+    "28_silent_stream_stalls_nobody" => silent_stream_stalls_nobody,
+    "29_slow_reader" => slow_reader,
+    "30_graceful_leave_then_rejoin" => graceful_leave_then_rejoin,
+    "31_clocks_that_are_off" => clocks_that_are_off,
+    "31_freeze_and_resume" => freeze_and_resume,
+    "32_no_redial_storm" => no_redial_storm,
+    "32_refused_for_good" => refused_for_good,
+    "33_nat_matrix_blocked" => nat_matrix_blocked,
+    "33_nat_matrix_direct" => nat_matrix_direct,
+    "33_nat_matrix_filtered" => nat_matrix_filtered,
+    "33_nat_matrix_relayed" => nat_matrix_relayed,
+    "34_mapping_expiry" => mapping_expiry,
+    "34_sleeper_behind_a_box" => sleeper_behind_a_box,
+    "35_rebind_mid_stream" => rebind_mid_stream,
+    "35_server_rebinds" => server_rebinds,
+    "36_a_neighbour_has_the_address" => a_neighbour_has_the_address,
+    "36_identical_private_addresses" => identical_private_addresses,
+    "37_relay_first_direct_later" => relay_first_direct_later,
+    "49_server_killed_mid_stream" => server_killed_mid_stream,
+    "49_server_killed_within_a_stop_string" => server_killed_within_a_stop_string,
+    "50_server_freezes" => server_freezes,
+    "50_server_wedges" => server_wedges,
+    "50_slow_prefill_is_no_silence" => slow_prefill_is_no_silence,
+    "51_killed_before_the_first_text" => killed_before_the_first_text,
+    "51_killed_with_no_other_holder" => killed_with_no_other_holder,
+    "52_cancel_in_every_phase" => cancel_in_every_phase,
+    "52_cancel_in_prefill" => cancel_in_prefill,
+    "52_cancel_in_the_queue" => cancel_in_the_queue,
+    "53_busy_everywhere" => busy_everywhere,
+    "54_engine_crashes_under_load" => engine_crashes_under_load,
+    "54_engine_keeps_dying" => engine_keeps_dying,
+    "54_engine_process_killed" => engine_process_killed,
+    "55_model_unloaded_on_both_sides" => model_unloaded_on_both_sides,
+    "56_advertised_caps_are_enforced_where_served" => advertised_caps_are_enforced_where_served,
+    "57_lost_reordered_duplicated_token_frames" => lost_reordered_duplicated_token_frames,
+    "58_drain" => drain,
+    "67_every_actor_killed_at_every_step" => every_actor_killed_at_every_step,
+    "67_the_request_itself_is_killed" => the_request_itself_is_killed,
+    "68_slow_client_fast_engine" => slow_client_fast_engine,
+    ;
+    hosts:
+    link_lost_at_every_step_of_the_handshake,
+    half_open_link_detected,
+    event_of_an_old_session_is_inert,
+    oversize_and_garbage_frames,
+    silent_stream_stalls_nobody,
+    slow_reader,
+    graceful_leave_then_rejoin,
+    clocks_that_are_off,
+    freeze_and_resume,
+    mapping_expiry,
+    rebind_mid_stream,
+    relay_first_direct_later,
+    server_killed_mid_stream,
+    server_freezes,
+    server_wedges,
+    slow_prefill_is_no_silence,
+    killed_with_no_other_holder,
+    cancel_in_every_phase,
+    cancel_in_prefill,
+    busy_everywhere,
+    engine_crashes_under_load,
+    engine_process_killed,
+    model_unloaded_on_both_sides,
+    advertised_caps_are_enforced_where_served,
+    lost_reordered_duplicated_token_frames,
+    drain,
+    every_actor_killed_at_every_step,
+    slow_client_fast_engine,
+}
