@@ -4,8 +4,8 @@ mod births;
 mod driving;
 mod paths;
 mod power;
-mod turns;
 pub(crate) mod trip;
+mod turns;
 
 use crate::costs::Costs;
 use crate::event::{Event, NodeIndex, Occurrence, Time};

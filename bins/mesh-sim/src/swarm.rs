@@ -125,7 +125,13 @@ pub(crate) fn seconds(us: u64) -> f64 {
 /// The commit that is checked out here, and whether something was changed since.
 pub(crate) fn commit() -> String {
     let git = Command::new("git")
-        .args(["--no-optional-locks", "describe", "--always", "--dirty", "--exclude=*"])
+        .args([
+            "--no-optional-locks",
+            "describe",
+            "--always",
+            "--dirty",
+            "--exclude=*",
+        ])
         .output();
     git.ok()
         .filter(|output| output.status.success())
