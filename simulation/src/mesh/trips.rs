@@ -37,7 +37,7 @@ impl Mesh {
     }
 
     /// Takes one event, and lets fall who tripped in it.
-    pub(super) fn advance(&mut self, until: Time) -> bool {
+    pub(super) fn take_event(&mut self, until: Time) -> bool {
         let more = self.world.step(until);
         for node in std::mem::take(&mut self.world.trips.fallen) {
             self.kill(node);
