@@ -184,7 +184,9 @@ impl Gateway {
             Command::Started {
                 request, served_by, ..
             } => {
-                if let Some(answer) = self.answers.get_mut(&request) {
+                // A client whose connection is gone is not there for a second start.
+                let answer = self.answers.get_mut(&request);
+                if let Some(answer) = answer.filter(|answer| answer.is_open()) {
                     answer.served_by = Some(served_by);
                     answer.state = State::Streaming;
                 }

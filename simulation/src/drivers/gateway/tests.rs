@@ -62,3 +62,18 @@ fn a_hole_is_one_error_and_nothing_follows() {
         assert_eq!((&*answer.text, answer.ends, told > 0), ("one", 1, true));
     }
 }
+
+#[test]
+fn a_client_whose_server_died_sees_one_end() {
+    let mut gateway = Gateway::default();
+    gateway.answers.insert(REQUEST, Answer::default());
+    let mut gateway = gateway.renewed();
+    let started = Command::Started {
+        request: REQUEST,
+        served_by: NodeId([1; 32]),
+        model: kernel::scripted::advert(),
+    };
+    gateway.command(0, started, &mut DriverOut::default());
+    let answer = &gateway.answers[&REQUEST];
+    assert_eq!((&answer.state, answer.ends), (&State::Broken, 1));
+}
