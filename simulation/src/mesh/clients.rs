@@ -191,13 +191,13 @@ impl Mesh {
     /// The next thing that happens, in the world or by a client. False: nothing before `until`.
     pub(crate) fn advance(&mut self, until: Time) -> bool {
         let Some((at, _)) = self.agenda.acts.keys().next().copied() else {
-            return self.take_event(until);
+            return self.world.step(until);
         };
         if at > until {
-            return self.take_event(until);
+            return self.world.step(until);
         }
         // The world has nothing more to do before it.
-        if !self.take_event(at)
+        if !self.world.step(at)
             && let Some((_, act)) = self.agenda.acts.pop_first()
         {
             self.act(act);

@@ -1,7 +1,7 @@
 //! Crashes between two effects of one turn.
 
 use super::Mesh;
-use crate::event::{NodeIndex, Time};
+use crate::event::NodeIndex;
 use crate::world::trip::{Trip, Victim};
 use messages::Address;
 
@@ -34,14 +34,5 @@ impl Mesh {
             effects,
             victim,
         });
-    }
-
-    /// Takes one event, and lets fall who tripped in it.
-    pub(super) fn take_event(&mut self, until: Time) -> bool {
-        let more = self.world.step(until);
-        for node in std::mem::take(&mut self.world.trips.fallen) {
-            self.kill(node);
-        }
-        more
     }
 }

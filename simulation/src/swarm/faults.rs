@@ -2,7 +2,7 @@
 
 use super::plan::{index, of, one_of};
 use crate::event::NodeIndex;
-use crate::{Latency, Mesh, PathModel, secs};
+use crate::{DiskFault, EngineFault, Latency, Mesh, PathModel, secs};
 use kernel::Entropy;
 use messages::{Address, Micros};
 
@@ -29,6 +29,18 @@ pub enum Fault {
     Rebind,
     /// An engine answers nothing.
     Wedge,
+    /// An engine's process ends.
+    EngineCrash,
+    /// An engine stands still for a while.
+    Stall,
+    /// An engine takes long to read a prompt.
+    SlowPrefill,
+    /// A disk has no room, tears the next write, loses what it called durable, or is slow.
+    Disk,
+    /// Somebody sets a node's wall clock.
+    Jump,
+    /// A node's clocks gain or lose.
+    Drift,
     /// An actor crashes between two turns.
     KillActor,
     /// The power of a node fails between two effects of a turn.
@@ -52,7 +64,7 @@ pub enum Fault {
 }
 
 /// Faults that a seed may switch off.
-const FAULTS: [Fault; 15] = [
+const FAULTS: [Fault; 21] = [
     Fault::Kill,
     Fault::Close,
     Fault::Freeze,
@@ -63,6 +75,12 @@ const FAULTS: [Fault; 15] = [
     Fault::Rough,
     Fault::Rebind,
     Fault::Wedge,
+    Fault::EngineCrash,
+    Fault::Stall,
+    Fault::SlowPrefill,
+    Fault::Disk,
+    Fault::Jump,
+    Fault::Drift,
     Fault::KillActor,
     Fault::KillInTurn,
     Fault::KillActorInTurn,
@@ -88,6 +106,12 @@ pub struct Mix {
     pub per_round: u64,
 }
 
+/// The longest stall: longer than a request waits, shorter than an engine's silence may be.
+const STALL_MAX: Micros = secs(20);
+/// The longest prompt.
+const PREFILL_MAX: Micros = secs(3);
+/// What a disk takes at most: one that spins down.
+const SLOW_DISK_MAX: Micros = secs(5);
 /// The longest clog: longer than any silence that a connection survives.
 const CLOG_MAX: Micros = secs(15);
 /// Letters that wait on a node whose mailboxes count as full: more than a quiet node ever has.
@@ -95,12 +119,16 @@ const FULL: usize = 12;
 
 impl Mix {
     /// Each fault is off, rare or frequent; one seed in ten has none at all.
-    pub(super) fn draw(draw: &mut Entropy) -> Self {
+    ///
+    /// Disks fail only where the owner is there to ask again whom they have forgotten.
+    pub(super) fn draw(draw: &mut Entropy, with_owner: bool) -> Self {
         let mut faults = Vec::from(REPAIRS);
         if !of(draw, 100) {
             for fault in FAULTS {
                 let weight = one_of(draw, &[0, 0, 1, 3]);
-                faults.extend(std::iter::repeat_n(fault, weight));
+                if fault != Fault::Disk || with_owner {
+                    faults.extend(std::iter::repeat_n(fault, weight));
+                }
             }
         }
         let idle = index(draw, 10);
@@ -130,6 +158,26 @@ impl Mix {
 }
 
 impl Fault {
+    fn hardware(self, mesh: &mut Mesh, draw: &mut Entropy, node: NodeIndex) -> String {
+        let engine = match self {
+            Self::EngineCrash => EngineFault::Crash,
+            Self::Stall => EngineFault::Stall(Micros(draw.below(STALL_MAX.0))),
+            Self::SlowPrefill => EngineFault::SlowPrefill(Micros(draw.below(PREFILL_MAX.0))),
+            _ => {
+                let fault = match draw.below(4) {
+                    0 => DiskFault::Full,
+                    1 => DiskFault::TornNext,
+                    2 => DiskFault::LoseSyncs,
+                    _ => DiskFault::Slow(Micros(draw.below(SLOW_DISK_MAX.0))),
+                };
+                mesh.disk(node, fault);
+                return format!(" {fault:?}");
+            }
+        };
+        mesh.engine(node, engine);
+        format!(" {engine:?}")
+    }
+
     /// Strikes, and says where.
     fn strike(self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) -> String {
         let node = index(draw, nodes);
@@ -165,6 +213,19 @@ impl Fault {
             }
             Self::Split => detail = split(mesh, draw, nodes),
             Self::Wedge => mesh.wedge(node, true),
+            Self::EngineCrash | Self::Stall | Self::SlowPrefill | Self::Disk => {
+                detail = self.hardware(mesh, draw, node);
+            }
+            Self::Jump => {
+                let by = skew(draw);
+                mesh.jump_clock(node, by);
+                detail = format!(" by {by} µs");
+            }
+            Self::Drift => {
+                let ppm = drift(draw);
+                mesh.drift(node, ppm);
+                detail = format!(" by {ppm} ppm");
+            }
             Self::KillActor => detail = kill_anybody(mesh, draw, node),
             Self::KillInTurn => {
                 let effects = some_effects(draw);
@@ -196,6 +257,18 @@ impl Fault {
         }
         format!("{node}{detail}")
     }
+}
+
+/// What a wall clock is off. What a record says counts as of the future where two clocks are more
+/// than five minutes apart, and nodes whose clocks are need not find each other.
+pub(super) fn skew(draw: &mut Entropy) -> i64 {
+    let most = one_of(draw, &[10_000, 1_000_000, 60_000_000]);
+    i64::try_from(draw.below(2 * most)).unwrap_or(0) - i64::try_from(most).unwrap_or(0)
+}
+
+/// What a crystal gains: within what cheap ones do.
+pub(super) fn drift(draw: &mut Entropy) -> i32 {
+    i32::try_from(draw.below(401)).unwrap_or(0) - 200
 }
 
 /// A path of a poor mobile network at worst.

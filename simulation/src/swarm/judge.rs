@@ -3,7 +3,7 @@
 use super::faults::Fault;
 use super::plan::Plan;
 use crate::event::NodeIndex;
-use crate::{Answer, Ask, ClientId, Mesh, State, millis, secs};
+use crate::{Answer, Ask, ClientId, DiskFault, EngineFault, Mesh, State, millis, secs};
 use messages::Micros;
 use messages::request_proxy::Failure;
 
@@ -12,7 +12,8 @@ use messages::request_proxy::Failure;
 const AGREEMENT: Micros = secs(120);
 /// Within it every request that faults have troubled is over.
 const ENDING: Micros = secs(120);
-/// Within it a worker finds out that its engine has lost a step: after 30 s of silence.
+/// Within it a worker finds out that its engine has lost a step, after 30 s of silence; then the
+/// engine loads anew.
 const FOUND_OUT: Micros = secs(31);
 /// Within it a healthy core answers a request of ten tokens, or says why not.
 const ANSWERING: Micros = secs(20);
@@ -30,6 +31,8 @@ pub(super) struct Asked {
     boot: u64,
     seed: u64,
     tokens: u32,
+    /// Whether its server may be too slow for the text: it says so, and does not leave a hole.
+    may_shed: bool,
 }
 
 /// What became of the requests of a run.
@@ -50,8 +53,14 @@ pub struct Tally {
 }
 
 impl Asked {
-    pub(super) fn new(mesh: &Mesh, client: ClientId, seed: u64, tokens: u32) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        mesh: &Mesh,
+        client: ClientId,
+        (seed, tokens): (u64, u32),
+    ) -> Self {
         Self {
+            may_shed: plan.costs,
             client,
             boot: mesh.boot_of(client.node()),
             seed,
@@ -74,12 +83,13 @@ impl Asked {
     fn lie(&self, answer: &Answer) -> Option<&'static str> {
         let whole = kernel::scripted::text(self.seed, self.tokens);
         let ends = match &answer.state {
-            State::Waiting | State::Streaming | State::Gone => 0,
+            // A slow reader has not read yet, or never will, how its answer ended.
+            State::Waiting | State::Streaming | State::Gone => answer.ends.min(1),
             State::Finished { .. } | State::Failed(_) | State::Broken => 1,
         };
         match &answer.state {
             _ if answer.ends != ends => Some("an end too many or too few"),
-            State::Failed(Failure::Internal) => Some("a defect of the node"),
+            State::Failed(Failure::Internal) if !self.may_shed => Some("a defect of the node"),
             State::Finished { usage, .. } if usage.completion != self.tokens => {
                 Some("another count of tokens")
             }
@@ -131,6 +141,8 @@ impl<'a> Demands<'a> {
             mesh.thaw(*node);
             mesh.start(*node);
             mesh.wedge(*node, false);
+            mesh.engine(*node, EngineFault::None);
+            mesh.disk(*node, DiskFault::None);
         }
     }
 
@@ -159,6 +171,11 @@ impl<'a> Demands<'a> {
         self.tally.agreed_us = self.mesh.time() - begun;
         let begun = self.mesh.time();
         let troubled: Vec<Asked> = of_core(asked, &core);
+        for one in &troubled {
+            if one.is_known(self.mesh) {
+                self.mesh.slow_reader(one.client, None);
+            }
+        }
         until(self.mesh, ENDING, |mesh| {
             troubled.iter().all(|one| !one.is_running(mesh))
         });
@@ -166,6 +183,9 @@ impl<'a> Demands<'a> {
         self.hanging(&troubled, ENDING);
         if self.plan.mix.faults.contains(&Fault::Wedge) {
             self.mesh.run_for(FOUND_OUT);
+            until(self.mesh, AGREEMENT, |mesh| {
+                agree(mesh, &core) && listed(mesh)
+            });
         }
         self.ask_core(asked, &core);
         self.mesh.run_for(CALM);
@@ -198,7 +218,7 @@ impl<'a> Demands<'a> {
         for node in core {
             let seed = *node as u64;
             let client = self.mesh.ask(*node, Ask::new(seed).max_tokens(TOKENS));
-            fresh.push(Asked::new(self.mesh, client, seed, TOKENS));
+            fresh.push(Asked::new(self.plan, self.mesh, client, (seed, TOKENS)));
         }
         until(self.mesh, ANSWERING, |mesh| {
             fresh.iter().all(|one| !one.is_running(mesh))
@@ -318,6 +338,8 @@ mod tests {
             engines: vec![1],
             late: Vec::new(),
             core: vec![0, 1],
+            costs: false,
+            boxes: Vec::new(),
             ..Plan::draw(1)
         }
     }
@@ -345,7 +367,7 @@ mod tests {
         let one = |text: &str, state: State, ends: u32| {
             let mut mesh = plan().mesh();
             let client = mesh.ask(0, Ask::new(4).max_tokens(3));
-            let asked = Asked::new(&mesh, client, 4, 3);
+            let asked = Asked::new(&plan(), &mesh, client, (4, 3));
             let mut answer = Answer::default();
             text.clone_into(&mut answer.text);
             answer.state = state;

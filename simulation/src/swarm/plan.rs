@@ -1,8 +1,8 @@
 //! What a seed draws.
 
-use super::faults::Mix;
+use super::faults::{Mix, drift, skew};
 use crate::event::NodeIndex;
-use crate::{Dependence, Latency, Mesh, MeshBuilder, Nat, PathModel, millis, secs};
+use crate::{Clock, Costs, Dependence, Latency, Mesh, MeshBuilder, Nat, PathModel, millis, secs};
 use kernel::Entropy;
 use messages::{Digest, Micros};
 use std::collections::BTreeSet;
@@ -29,6 +29,8 @@ pub struct Workload {
     pub arrive: u64,
     /// Tokens of an answer at most.
     pub tokens_max: u64,
+    /// Chance that a client reads slowly, in a thousand.
+    pub slow: u64,
     /// Chance that a running request is cancelled in a round, in a thousand.
     pub cancel: u64,
 }
@@ -46,6 +48,10 @@ pub struct Plan {
     pub late: Vec<NodeIndex>,
     /// Delay of every path.
     pub latency: (Micros, Micros),
+    /// Whether turns, births and loads take time.
+    pub costs: bool,
+    /// Clocks that are wrong from the beginning.
+    pub clocks: Vec<(NodeIndex, Clock)>,
     /// NAT boxes. Nobody of the core has one: the product cannot promise a path through them.
     pub boxes: Vec<(NodeIndex, Nat)>,
     /// Time of a decode step.
@@ -88,6 +94,7 @@ impl Plan {
         // Whom a node knows by hearsay alone it need not find.
         let met = topology == Topology::Full;
         let core = core(&mut section(seed, "core"), nodes, met.then_some(&late));
+        let mix = Mix::draw(&mut section(seed, "mix"), core.contains(&0));
         let boxes = boxes(&mut section(seed, "boxes"), nodes, &core);
         Self {
             seed,
@@ -95,12 +102,14 @@ impl Plan {
             engines,
             late: late.clone(),
             latency: (Micros(base), Micros(jitter)),
+            costs: of(&mut section(seed, "costs"), 500),
+            clocks: clocks(&mut section(seed, "clocks"), nodes),
             boxes,
             step,
             shuffled,
             topology,
             workload: workload(&mut section(seed, "workload")),
-            mix: Mix::draw(&mut section(seed, "mix")),
+            mix,
             rounds: 10 + draw.below(25),
             round_max: millis(one_of(&mut draw, &[100, 800, 800, 3_000])),
             core,
@@ -127,6 +136,14 @@ impl Plan {
         };
         let boxed = self.boxes.iter();
         let builder = boxed.fold(builder, |builder, (node, nat)| builder.nat(*node, *nat));
+        let clocks = self.clocks.iter();
+        let builder = clocks.fold(builder, |builder, (node, clock)| {
+            builder.clock(*node, *clock)
+        });
+        let builder = match self.costs {
+            true => builder.costs(Costs::drawn(&mut section(self.seed, "each cost"))),
+            false => builder,
+        };
         let mut mesh = builder.build();
         self.dig(&mut mesh);
         mesh
@@ -219,12 +236,24 @@ fn boxes(draw: &mut Entropy, nodes: usize, core: &[NodeIndex]) -> Vec<(NodeIndex
     outside.into_iter().map(|node| (node, nat(draw))).collect()
 }
 
+fn clocks(draw: &mut Entropy, nodes: usize) -> Vec<(NodeIndex, Clock)> {
+    let wrong = one_of(draw, &[0, 0, 300, 1_000]);
+    let mut nodes: Vec<_> = (0..nodes).collect();
+    nodes.retain(|_| of(draw, wrong));
+    let clock = |draw: &mut Entropy| Clock {
+        offset_us: skew(draw),
+        drift_ppm: drift(draw),
+    };
+    nodes.into_iter().map(|node| (node, clock(draw))).collect()
+}
+
 fn workload(draw: &mut Entropy) -> Workload {
     Workload {
         burst_max: one_of(draw, &[1, 2, 4, 24]),
         arrive: 200 + draw.below(800),
         tokens_max: one_of(draw, &[4, 30, 60, 300]),
         cancel: one_of(draw, &[0, 0, 100, 600]),
+        slow: one_of(draw, &[0, 0, 200]),
     }
 }
 

@@ -70,7 +70,10 @@ impl Plan {
                 let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
                 if mesh.is_up(node) {
                     let client = mesh.ask(node, Ask::new(seed).max_tokens(tokens));
-                    asked.push(Asked::new(mesh, client, seed, tokens));
+                    if of(draw, workload.slow) {
+                        mesh.slow_reader(client, Some(20 + draw.below(2_000)));
+                    }
+                    asked.push(Asked::new(self, mesh, client, (seed, tokens)));
                 }
             }
         }

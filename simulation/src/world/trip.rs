@@ -25,11 +25,10 @@ pub(crate) struct Trip {
     pub(crate) victim: Victim,
 }
 
-/// The wires that are up, and the nodes that fell over one.
+/// The wires that are up.
 #[derive(Debug, Default)]
 pub(crate) struct Trips {
     pub(crate) armed: Vec<Trip>,
-    pub(crate) fallen: Vec<NodeIndex>,
 }
 
 impl Trips {
@@ -66,7 +65,7 @@ impl World {
             effects = rest;
             match victim {
                 Victim::Node => {
-                    self.trips.fallen.push(node);
+                    self.lose_power(node);
                     return;
                 }
                 Victim::Turner => {
