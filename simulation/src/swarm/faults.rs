@@ -158,26 +158,6 @@ impl Mix {
 }
 
 impl Fault {
-    fn hardware(self, mesh: &mut Mesh, draw: &mut Entropy, node: NodeIndex) -> String {
-        let engine = match self {
-            Self::EngineCrash => EngineFault::Crash,
-            Self::Stall => EngineFault::Stall(Micros(draw.below(STALL_MAX.0))),
-            Self::SlowPrefill => EngineFault::SlowPrefill(Micros(draw.below(PREFILL_MAX.0))),
-            _ => {
-                let fault = match draw.below(4) {
-                    0 => DiskFault::Full,
-                    1 => DiskFault::TornNext,
-                    2 => DiskFault::LoseSyncs,
-                    _ => DiskFault::Slow(Micros(draw.below(SLOW_DISK_MAX.0))),
-                };
-                mesh.disk(node, fault);
-                return format!(" {fault:?}");
-            }
-        };
-        mesh.engine(node, engine);
-        format!(" {engine:?}")
-    }
-
     /// Strikes, and says where.
     fn strike(self, mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) -> String {
         let node = index(draw, nodes);
@@ -191,21 +171,9 @@ impl Fault {
                 mesh.cut(&[node], &[other]);
                 detail = format!(" from {other}");
             }
-            Self::CutOneWay => {
-                let other = index(draw, nodes);
-                mesh.cut_one_way(&[node], &[other]);
-                detail = format!(" to {other}");
-            }
-            Self::Clog => {
-                let (other, span) = (index(draw, nodes), Micros(draw.below(CLOG_MAX.0)));
-                mesh.clog(&[node], &[other], span);
-                detail = format!(" to {other} for {span}");
-            }
-            Self::Rough => {
-                let (other, path) = (index(draw, nodes), rough(draw));
-                mesh.set_path(&[node], &[other], path);
-                detail = format!(" to {other}: {path:?}");
-            }
+            Self::CutOneWay => detail = cut_one_way(mesh, draw, (node, nodes)),
+            Self::Clog => detail = clog(mesh, draw, (node, nodes)),
+            Self::Rough => detail = roughen(mesh, draw, (node, nodes)),
             Self::Rebind => {
                 // Of two nodes that both move while they are apart, neither finds the other.
                 mesh.rebind(nodes - 1);
@@ -213,9 +181,18 @@ impl Fault {
             }
             Self::Split => detail = split(mesh, draw, nodes),
             Self::Wedge => mesh.wedge(node, true),
-            Self::EngineCrash | Self::Stall | Self::SlowPrefill | Self::Disk => {
-                detail = self.hardware(mesh, draw, node);
+            Self::EngineCrash => mesh.engine(node, EngineFault::Crash),
+            Self::Stall => {
+                let span = Micros(draw.below(STALL_MAX.0));
+                mesh.engine(node, EngineFault::Stall(span));
+                detail = format!(" for {span}");
             }
+            Self::SlowPrefill => {
+                let span = Micros(draw.below(PREFILL_MAX.0));
+                mesh.engine(node, EngineFault::SlowPrefill(span));
+                detail = format!(" takes {span}");
+            }
+            Self::Disk => detail = spoil_disk(mesh, draw, node),
             Self::Jump => {
                 let by = skew(draw);
                 mesh.jump_clock(node, by);
@@ -232,12 +209,7 @@ impl Fault {
                 mesh.kill_after_effects(node, effects);
                 detail = format!(" after {effects} effects");
             }
-            Self::KillActorInTurn => {
-                let who = anybody(mesh, draw, node).filter(|_| of(draw, 300));
-                let effects = some_effects(draw);
-                mesh.kill_actor_after_effects(node, effects, who);
-                detail = format!(" {who:?} after {effects} effects");
-            }
+            Self::KillActorInTurn => detail = kill_in_turn(mesh, draw, node),
             Self::KillFull => {
                 if until_full(mesh, node) {
                     mesh.kill(node);
@@ -294,6 +266,42 @@ fn kill_anybody(mesh: &mut Mesh, draw: &mut Entropy, node: NodeIndex) -> String 
         mesh.kill_actor(node, who);
         format!(" {who} at {} µs", mesh.time())
     })
+}
+
+fn kill_in_turn(mesh: &mut Mesh, draw: &mut Entropy, node: NodeIndex) -> String {
+    let who = anybody(mesh, draw, node).filter(|_| of(draw, 300));
+    let effects = some_effects(draw);
+    mesh.kill_actor_after_effects(node, effects, who);
+    format!(" {who:?} after {effects} effects")
+}
+
+fn spoil_disk(mesh: &mut Mesh, draw: &mut Entropy, node: NodeIndex) -> String {
+    let fault = match draw.below(4) {
+        0 => DiskFault::Full,
+        1 => DiskFault::TornNext,
+        2 => DiskFault::LoseSyncs,
+        _ => DiskFault::Slow(Micros(draw.below(SLOW_DISK_MAX.0))),
+    };
+    mesh.disk(node, fault);
+    format!(" {fault:?}")
+}
+
+fn cut_one_way(mesh: &mut Mesh, draw: &mut Entropy, (node, nodes): (NodeIndex, usize)) -> String {
+    let other = index(draw, nodes);
+    mesh.cut_one_way(&[node], &[other]);
+    format!(" to {other}")
+}
+
+fn clog(mesh: &mut Mesh, draw: &mut Entropy, (node, nodes): (NodeIndex, usize)) -> String {
+    let (other, span) = (index(draw, nodes), Micros(draw.below(CLOG_MAX.0)));
+    mesh.clog(&[node], &[other], span);
+    format!(" to {other} for {span}")
+}
+
+fn roughen(mesh: &mut Mesh, draw: &mut Entropy, (node, nodes): (NodeIndex, usize)) -> String {
+    let (other, path) = (index(draw, nodes), rough(draw));
+    mesh.set_path(&[node], &[other], path);
+    format!(" to {other}: {path:?}")
 }
 
 fn split(mesh: &mut Mesh, draw: &mut Entropy, nodes: usize) -> String {

@@ -87,18 +87,22 @@ impl Asked {
             State::Waiting | State::Streaming | State::Gone => answer.ends.min(1),
             State::Finished { .. } | State::Failed(_) | State::Broken => 1,
         };
+        if answer.ends != ends {
+            return Some("an end too many or too few");
+        }
+        if !whole.starts_with(&answer.text) {
+            return Some("a wrong piece of text");
+        }
         match &answer.state {
-            _ if answer.ends != ends => Some("an end too many or too few"),
             State::Failed(Failure::Internal) if !self.may_shed => Some("a defect of the node"),
             State::Finished { usage, .. } if usage.completion != self.tokens => {
                 Some("another count of tokens")
             }
             State::Finished { .. } if answer.text != whole => Some("a wrong text"),
-            _ if !whole.starts_with(&answer.text) => Some("a wrong piece of text"),
-            State::Waiting
-            | State::Streaming
-            | State::Finished { .. }
+            State::Finished { .. }
             | State::Failed(_)
+            | State::Waiting
+            | State::Streaming
             | State::Broken
             | State::Gone => None,
         }
@@ -181,7 +185,9 @@ impl<'a> Demands<'a> {
         });
         self.tally.ended_us = self.mesh.time() - begun;
         self.hanging(&troubled, ENDING);
-        if self.plan.mix.faults.contains(&Fault::Wedge) {
+        let engine_faults = [Fault::Wedge, Fault::Stall, Fault::SlowPrefill];
+        let is_one = |fault: &Fault| engine_faults.contains(fault);
+        if self.plan.mix.faults.iter().any(is_one) {
             self.mesh.run_for(FOUND_OUT);
             until(self.mesh, AGREEMENT, |mesh| {
                 agree(mesh, &core) && listed(mesh)
