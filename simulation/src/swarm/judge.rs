@@ -19,6 +19,10 @@ const FOUND_OUT: Micros = secs(31);
 const ANSWERING: Micros = secs(20);
 /// How long the core's sessions have to stay as they are.
 const CALM: Micros = secs(20);
+/// Tokens of a request that is cancelled: it would take seconds more.
+const TOKENS_LONG: u32 = 4_000;
+/// Within it nothing works for a client that went away.
+const CANCELLED: Micros = secs(2);
 /// How often a wait looks whether it is over.
 const LOOK: Micros = millis(20);
 /// Tokens of the requests by which progress is judged.
@@ -195,12 +199,24 @@ impl<'a> Demands<'a> {
         }
         self.ask_core(asked, &core);
         self.mesh.run_for(CALM);
+        self.cancel_core(&core);
         self.lingering(&core);
         let apart = apart(self.mesh, &core);
         if !apart.is_empty() {
             self.failures
                 .push(format!("a session of the healed core ended: {apart:?}"));
         }
+    }
+
+    /// Long requests whose clients go away.
+    fn cancel_core(&mut self, core: &[NodeIndex]) {
+        let ask = |node: &NodeIndex| self.mesh.ask(*node, Ask::new(1).max_tokens(TOKENS_LONG));
+        let clients: Vec<ClientId> = core.iter().map(ask).collect();
+        self.mesh.run_for(millis(500));
+        for client in clients {
+            self.mesh.hang_up(client);
+        }
+        self.mesh.run_for(CANCELLED);
     }
 
     /// Every request is over and those who could not come back are long given up: no engine works.
