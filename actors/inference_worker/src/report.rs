@@ -46,6 +46,7 @@ impl Report {
     /// Another network is told from now on. Whether there was room for it.
     pub(crate) fn attach(&mut self, network: NetworkId) -> bool {
         if self.networks.len() >= NETWORKS_MAX && !self.networks.contains(&network) {
+            kernel::sometimes!(true, "worker: too many networks attach");
             return false;
         }
         self.networks.insert(network);

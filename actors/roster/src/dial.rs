@@ -115,6 +115,10 @@ impl Dials {
         dial.stopped = false;
         // A peer that changes its record all the time is not dialled all the time.
         let earliest = dial.last.map_or(now, |last| last + CHANGED_PAUSE).max(now);
+        kernel::sometimes!(
+            earliest > now,
+            "roster: a changed record waits for its dial"
+        );
         let at = earliest + Micros(entropy.below(SPREAD.0));
         let sooner = dial.due.is_none_or(|due| at < due.at);
         if sooner && !self.in_flight.contains_key(&peer) {
@@ -141,6 +145,7 @@ impl Dials {
         if lasted {
             dial.failures = 0;
         }
+        kernel::sometimes!(dial.failures >= 5, "roster: a dial's wait is the longest");
         dial.failed = !lasted;
         let longest = match dial.standing {
             Standing::Trusted(_) => BACKOFF_MAX,
@@ -172,6 +177,14 @@ impl Dials {
         let all = self.in_flight.values().filter(such);
         let count = all.clone().filter(by_ticket).count();
         let most = if trusted { KIND_MAX } else { BY_TICKET_MAX };
+        kernel::sometimes!(
+            all.clone().count() >= KIND_MAX,
+            "roster: a kind's share of the dials is spent"
+        );
+        kernel::sometimes!(
+            count >= most && most < KIND_MAX,
+            "roster: a ticket's share of the dials is spent"
+        );
         (all.count() < KIND_MAX && count < most).then_some(count)
     }
 
@@ -185,6 +198,10 @@ impl Dials {
     /// When the next dial is due for which there is room.
     fn first(&self) -> Option<Mono> {
         if self.paused || self.in_flight.len() >= DIALS_MAX {
+            kernel::sometimes!(
+                self.in_flight.len() >= DIALS_MAX,
+                "roster: all dials are in flight"
+            );
             return None;
         }
         let trusted = self
@@ -272,6 +289,7 @@ impl Roster {
     /// Dials whoever is due, as far as there is room.
     pub(crate) fn dial(&mut self, now: Now, out: &mut Outbox) {
         for peer in self.dials.overdue(now.mono) {
+            kernel::sometimes!(true, "roster: a dial is not answered");
             self.dials
                 .ended(peer, false, now.mono, &mut self.ctx.entropy);
         }
@@ -279,6 +297,7 @@ impl Roster {
             let addrs = self.table.addrs_of(peer);
             let useless = addrs.is_empty() || self.sessions.is_live(peer);
             if useless || peer == self.seed.me || !self.table.knows(peer) {
+                kernel::sometimes!(true, "roster: a dial has become pointless");
                 self.dials.connected(peer);
                 continue;
             }
@@ -303,6 +322,7 @@ impl Roster {
 
     /// No connection came of a dial, or its handshake found no room.
     pub(crate) fn on_dial_failed(&mut self, now: Now, peer: NodeId) {
+        kernel::sometimes!(true, "roster: a dial fails");
         if self.table.knows(peer) && !self.sessions.is_live(peer) {
             self.dials
                 .ended(peer, false, now.mono, &mut self.ctx.entropy);
@@ -323,6 +343,7 @@ impl Roster {
         if !self.table.knows(peer) {
             return self.dials.forget(peer);
         }
+        kernel::sometimes!(denied, "roster: a peer is not dialled any more");
         self.dials.place(peer, self.table.standing(peer));
         match denied {
             true => self.dials.stop(peer),

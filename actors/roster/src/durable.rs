@@ -112,6 +112,10 @@ impl Roster {
 
     /// Whether a human's request finds room: a few at once are all that humans make.
     pub(crate) fn has_room_to_write(&self) -> bool {
+        kernel::sometimes!(
+            self.durable.len() >= PENDING_MAX / 2,
+            "roster: too many writes wait"
+        );
         self.durable.len() < PENDING_MAX / 2
     }
 
@@ -127,6 +131,7 @@ impl Roster {
             })
             .collect();
         for (token, writes) in lost {
+            kernel::sometimes!(true, "roster: a write is sent to a new store");
             self.send_writes(token, writes, out);
         }
     }
@@ -140,6 +145,7 @@ impl Roster {
             }
         }
         for (token, writes) in due {
+            kernel::sometimes!(true, "roster: a failed write is tried again");
             self.send_writes(token, writes, out);
         }
     }
@@ -171,6 +177,7 @@ impl Roster {
         let Some(pending) = self.durable.pending.get_mut(&token) else {
             return;
         };
+        kernel::sometimes!(true, "roster: a write fails");
         match &pending.what {
             What::Advert(_) | What::Members => pending.again = Some(now.mono + WRITE_AGAIN),
             What::Issued(query, ..) | What::Revoked(_, Some(query)) => {
@@ -183,6 +190,7 @@ impl Roster {
                 );
             }
             What::Revoked(records, None) => {
+                kernel::sometimes!(true, "roster: a revocation takes force without a disk");
                 let records = records.clone();
                 self.durable.pending.remove(&token);
                 self.tickets.disk_fails = true;
@@ -256,6 +264,7 @@ impl Roster {
         let mut members = Vec::new();
         for (key, value) in items {
             if !self.restore(&key, &value, &mut members) {
+                kernel::sometimes!(true, "roster: a row cannot be read");
                 self.skipped += 1;
             }
         }
@@ -263,6 +272,7 @@ impl Roster {
             if peer == self.seed.me {
                 self.advert.restored(record);
             } else if is_over(&credential, now.wall) || self.tickets.is_revoked(&credential) {
+                kernel::sometimes!(true, "roster: a stored member is a member no more");
                 // Its row goes with the next sweep's writes.
                 self.table
                     .restored(now.mono, peer, credential, known, record);

@@ -133,12 +133,17 @@ impl Tally {
     /// Whether there is a place for one more that is heard of; `full`: the table has none.
     pub(crate) fn room(&self, lane: Lane, full: bool) -> Room {
         if self.of_introducer(lane).heard >= BY_INTRODUCER_MAX {
+            kernel::sometimes!(true, "roster: an introducer's share is spent");
             return Room::None;
         }
         let of_ticket = self.heard_by(lane.ticket);
         if of_ticket < BY_TICKET_MAX && !full {
             return Room::Free;
         }
+        kernel::sometimes!(
+            of_ticket >= BY_TICKET_MAX,
+            "roster: a ticket's share is spent"
+        );
         let victim = match self.largest_share() {
             Some((ticket, count)) if of_ticket < BY_TICKET_MAX && of_ticket + 1 < count => {
                 self.last_heard(ticket)

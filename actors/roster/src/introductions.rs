@@ -58,6 +58,10 @@ impl Roster {
         let Some(cursor) = self.catch_up.peers.remove(&peer).filter(|_| active) else {
             return;
         };
+        kernel::sometimes!(
+            self.is_loading(),
+            "roster: a session is active before the disk has spoken"
+        );
         if self.is_loading() {
             // What is to be told is not known yet; readiness begins with everybody.
             self.catch_up.begin(peer);
@@ -88,6 +92,10 @@ impl Roster {
             self.to_session(peer, peer_session::Input::Revoke(record), out);
             last = Some(ticket);
         }
+        kernel::sometimes!(
+            last.is_some(),
+            "roster: revocations are passed to a new peer"
+        );
         last.filter(|last| self.tickets.revoked_after(Some(*last)).next().is_some())
     }
 
@@ -105,6 +113,7 @@ impl Roster {
         let mut last = None;
         for member in self.sessions.active_after(from) {
             if page.len() >= MEMBERS_A_PAGE {
+                kernel::sometimes!(true, "roster: the members take several pages");
                 self.introduce(peer, page, out);
                 return last.map(|last| Cursor::Members(Some(last)));
             }
@@ -122,6 +131,7 @@ impl Roster {
         for entry in entries {
             let size = postcard::to_stdvec(&entry).map_or(0, |bytes| bytes.len());
             if frame.len() == INTRODUCTIONS_MAX || bytes + size > FRAME_BYTES_MAX {
+                kernel::sometimes!(true, "roster: a page takes several frames");
                 self.send_frame(peer, std::mem::take(&mut frame), out);
                 bytes = 0;
             }
@@ -166,6 +176,10 @@ impl Roster {
             // Nor does what finds no place.
             let futile = !self.table.has_room_for(&entry, from)
                 || self.tickets.is_revoked(&entry.credential);
+            kernel::sometimes!(
+                futile,
+                "roster: an introduction is not worth a verification"
+            );
             let said = match futile {
                 true => None,
                 false => {
@@ -176,6 +190,10 @@ impl Roster {
             match said.map(|said| self.table.introduced(now.mono, &entry, &said, from)) {
                 Some(Ok(evicted)) => {
                     if let Some(evicted) = evicted {
+                        kernel::sometimes!(
+                            true,
+                            "roster: a member by hearsay gives way to another"
+                        );
                         self.forget_dials(evicted);
                     }
                     self.on_news_of(now, author);

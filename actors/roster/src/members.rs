@@ -162,6 +162,7 @@ impl Table {
             self.put(peer, member);
             return Ok(None);
         }
+        kernel::sometimes!(self.is_full(), "roster: the members are too many");
         let evicted = match self.is_full() {
             true => {
                 let gives_way = self.tally.gives_way(ticket_of(credential), now);
@@ -355,6 +356,7 @@ impl Table {
             }
             Presence::Heard => self.tally.room(member.lane(), self.is_full()) == Room::Free,
         };
+        kernel::sometimes!(!room, "roster: a stored member finds no room");
         match room {
             true => self.put(peer, member),
             false => drop(self.dirty.insert(peer)),

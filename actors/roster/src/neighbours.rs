@@ -82,11 +82,13 @@ impl Roster {
     /// Whatever is due towards neighbours.
     pub(crate) fn look_again(&mut self, now: Now, out: &mut Outbox) {
         for who in self.away.take_due(now.mono) {
+            kernel::sometimes!(true, "roster: an absent neighbour is greeted again");
             self.greet(now, who, out);
         }
         if let Phase::Loading { again } = &mut self.phase
             && *again <= now.mono
         {
+            kernel::sometimes!(true, "roster: the disk is asked again");
             *again = now.mono + LOAD_AGAIN;
             out.tell(Letter::Store(store::Command::Load(self.seed.network)));
         }
@@ -101,6 +103,7 @@ impl Roster {
         }
         if who == Address::Transport {
             // Its connections died with it: what was dialled is dialled again.
+            kernel::sometimes!(true, "roster: the transport dies");
             for peer in self.dials.in_flight() {
                 self.on_dial_failed(now, peer);
             }
@@ -110,6 +113,7 @@ impl Roster {
         }
         if let Address::Worker(device) = who {
             // What nobody serves is not advertised.
+            kernel::sometimes!(true, "roster: a device is gone for good");
             self.on_models(now, device, List::new(), out);
         }
         self.away.add(who, now.mono + AWAY);
@@ -127,9 +131,11 @@ impl Roster {
                 self.on_session_returned(now, *peer, input, why, out);
             }
             Letter::Transport(transport::Command::Dial { peer, .. }) => {
+                kernel::sometimes!(true, "roster: a dial is returned");
                 self.on_dial_failed(now, *peer);
             }
             Letter::Store(store::Command::Commit { token, .. }) => {
+                kernel::sometimes!(true, "roster: a write is returned");
                 self.on_commit_failed(now, *token, out);
             }
             // Of the rest, the neighbour's Down or its next greeting covers what is lost.

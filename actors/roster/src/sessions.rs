@@ -205,12 +205,18 @@ impl Roster {
         match &mut session.state {
             State::Ending(pending) => {
                 let older = pending.replace((link, dialled));
+                kernel::sometimes!(true, "roster: a link comes up while a session ends");
+                kernel::sometimes!(
+                    older.is_some_and(|(older, _)| older != link),
+                    "roster: two links come up while a session ends"
+                );
                 if let Some((older, _)) = older.filter(|(older, _)| *older != link) {
                     self.close(older, "a newer link is there", out);
                 }
             }
             State::Shaking | State::Active(_) => {
                 remember(&mut session.links, link, dialled);
+                kernel::sometimes!(true, "roster: a peer has another link");
                 self.to_session(peer, peer_session::Input::Link { link, dialled }, out);
             }
         }
@@ -220,6 +226,8 @@ impl Roster {
     fn begin(&mut self, now: Now, peer: NodeId, link: LinkId, dialled: bool, out: &mut Outbox) {
         let known = self.table.knows(peer);
         if !self.sessions.has_room(known) {
+            kernel::sometimes!(known, "roster: too many handshakes");
+            kernel::sometimes!(!known, "roster: too many strangers");
             self.close(link, "too many handshakes at once", out);
             return self.on_dial_failed(now, peer);
         }
@@ -258,6 +266,10 @@ impl Roster {
 
     /// Makes sure that a session that speaks is known: an earlier life of this roster began it.
     fn adopt(&mut self, peer: NodeId, out: &mut Outbox) {
+        kernel::sometimes!(
+            !self.sessions.contains(peer),
+            "roster: a session of an earlier life is adopted"
+        );
         if !self.sessions.contains(peer) {
             self.dials.connected(peer);
             let known = self.table.knows(peer);
@@ -275,6 +287,10 @@ impl Roster {
         out: &mut Outbox,
     ) {
         self.adopt(peer, out);
+        kernel::sometimes!(
+            self.is_loading(),
+            "roster: a peer is judged before the disk has spoken"
+        );
         let verdict = match self.is_loading() {
             true => Verdict::Unknown,
             false => match self.judge(now, peer, credential) {
@@ -294,6 +310,7 @@ impl Roster {
         let until = self.belongs(peer, credential, now.wall)?;
         let evicted = self.table.judged(now.mono, peer, credential);
         if let Some(evicted) = evicted.map_err(|NoRoom| Deny::Full)? {
+            kernel::sometimes!(true, "roster: a member gives way to another");
             self.forget_dials(evicted);
         }
         if let Some(session) = self.sessions.map.get_mut(&peer) {
@@ -327,6 +344,7 @@ impl Roster {
         let lasted = match self.sessions.map.get(&peer).map(|session| session.state) {
             None => {
                 // Begun by an earlier life of this roster.
+                kernel::sometimes!(true, "roster: a session of an earlier life ends");
                 self.sessions.insert(peer, true, Vec::new());
                 out.watch(self.session_address(peer));
                 false
@@ -365,6 +383,7 @@ impl Roster {
             }
             (State::Shaking | State::Active(_), Exit::StartFailed(_)) => {
                 // It spent its restarts: the next link begins with a new one.
+                kernel::sometimes!(true, "roster: a session has spent its restarts");
                 out.stop(self.session_address(peer), How::Kill);
                 for (link, _) in links {
                     self.close(link, "the session failed", out);
@@ -372,6 +391,7 @@ impl Roster {
                 self.lost(now, peer);
             }
             (State::Shaking | State::Active(_), why) if why.is_abnormal() => {
+                kernel::sometimes!(true, "roster: a session crashes");
                 self.sessions.set(peer, State::Shaking);
                 self.brief(peer, out);
             }
@@ -398,6 +418,7 @@ impl Roster {
     ) {
         match input {
             peer_session::Input::Link { link, dialled } if why == ReturnReason::NoActor => {
+                kernel::sometimes!(true, "roster: a link comes too late for its session");
                 match self.sessions.map.get(&peer).map(|session| session.state) {
                     // Its Down is on the way: the link is for the next session.
                     Some(State::Shaking | State::Active(_)) => {
@@ -415,6 +436,7 @@ impl Roster {
             peer_session::Input::Introduce(_) | peer_session::Input::Revoke(_)
                 if why == ReturnReason::Busy && self.sessions.is_active(peer) =>
             {
+                kernel::sometimes!(true, "roster: a session is told all again");
                 self.catch_up.begin(peer);
                 self.catch_up_at = Some(now.mono + FULL_AGAIN);
             }
@@ -438,6 +460,7 @@ impl Roster {
 
     /// Ends a session that cannot be reached by letter.
     fn kick(&mut self, peer: NodeId, out: &mut Outbox) {
+        kernel::sometimes!(true, "roster: a session is ended by force");
         let links = self
             .sessions
             .map
@@ -467,6 +490,7 @@ fn remember(links: &mut Vec<(LinkId, bool)>, link: LinkId, dialled: bool) {
     links.retain(|(known, _)| *known != link);
     links.push((link, dialled));
     if links.len() > LINKS_MAX {
+        kernel::sometimes!(true, "roster: the oldest link of a peer is forgotten");
         links.remove(0);
     }
 }

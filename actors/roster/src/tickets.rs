@@ -222,11 +222,17 @@ impl Roster {
         // What is known already costs no verification.
         let named = revoked_ticket(network, owner, &record);
         if named.is_some_and(|ticket| self.tickets.is_known(&ticket)) {
+            kernel::sometimes!(true, "roster: a revocation comes again");
             return;
         }
         let full = self.tickets.waiting.len() + self.tickets.revoked.len() >= REVOKED_MAX;
         let check = |signed: &Signed<'_>| self.ctx.signer.verify(signed, ed25519);
         let verified = verify_revocation(&check, network, owner, &record).filter(|_| !full);
+        kernel::sometimes!(full, "roster: too many revocations");
+        kernel::sometimes!(
+            verified.is_none() && !full,
+            "roster: a revocation is forged"
+        );
         let Some(ticket) = verified else {
             self.skipped += 1;
             return;
@@ -288,6 +294,7 @@ impl Roster {
             self.tickets.add_revoked(*ticket, record);
             let cut = self.sessions.by_ticket(*ticket);
             for peer in &cut {
+                kernel::sometimes!(true, "roster: a revoked peer is cut");
                 self.to_session(*peer, peer_session::Input::Cut(Deny::Revoked), out);
             }
             for peer in self.table.by_ticket(*ticket) {

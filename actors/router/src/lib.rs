@@ -117,7 +117,12 @@ impl Router {
             .retain(|waiting| waiting.request != query.request);
         let verdict = choose(&mut self.table, &mut self.entropy, now, &query);
         let waits = verdict.is_err() && self.is_gathering(now);
+        kernel::sometimes!(
+            waits && self.waiting.len() >= WAITING_MAX,
+            "router: too many questions wait"
+        );
         if waits && self.waiting.len() < WAITING_MAX {
+            kernel::sometimes!(true, "router: a question waits for neighbours to speak");
             self.waiting.push_back(query);
         } else {
             answer(&query, verdict, out);
@@ -130,6 +135,7 @@ impl Router {
         for query in std::mem::take(&mut self.waiting) {
             let verdict = choose(&mut self.table, &mut self.entropy, now, &query);
             if verdict.is_err() && gathering {
+                kernel::sometimes!(true, "router: a question waits on");
                 self.waiting.push_back(query);
             } else {
                 answer(&query, verdict, out);
@@ -163,6 +169,7 @@ impl Router {
             match why {
                 // Watching again at once would only be answered at once.
                 Exit::StartFailed(_) | Exit::NoActor => {
+                    kernel::sometimes!(true, "router: a reader is absent");
                     self.absent[reader] = Some(now + ABSENT_WAIT);
                 }
                 Exit::Normal
@@ -176,6 +183,7 @@ impl Router {
         let changed = match why {
             // Its next life will speak: until then its models are known, and nobody's.
             Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed => {
+                kernel::sometimes!(true, "router: a holder's speaker crashes");
                 self.table.silence_speaker(who, out)
             }
             Exit::Normal | Exit::Stopped | Exit::StartFailed(_) | Exit::NoActor => {

@@ -101,6 +101,7 @@ impl Table {
     fn set(&mut self, via: Via, mut word: Word, out: &mut Outbox) -> bool {
         if !self.holders.contains_key(&via) {
             if self.holders.len() >= HOLDERS_MAX && !self.make_room(out) {
+                kernel::sometimes!(true, "router: the table is full");
                 return false;
             }
             // A speaker that dies without a word must not leave a ghost.
@@ -109,6 +110,7 @@ impl Table {
         let holder = self.holders.entry(via).or_insert(Holder::UNKNOWN);
         if word.models.is_empty() {
             // Its engine is away. Who asks for what it served may wait a moment for it.
+            kernel::sometimes!(true, "router: a holder's engine is away");
             word.models = holder.word.models.clone();
             word.fresh = false;
         }
@@ -130,6 +132,7 @@ impl Table {
         let Some(via) = silent.map(|(via, _)| *via) else {
             return false;
         };
+        kernel::sometimes!(true, "router: a silent holder gives way");
         self.holders.remove(&via);
         out.unwatch(speaker(via));
         true
