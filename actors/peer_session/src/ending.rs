@@ -35,6 +35,7 @@ impl PeerSession {
             self.leave.ours = true;
             self.leave.until = Some(now.mono + LEAVE);
             if self.streams.count() > 0 {
+                kernel::sometimes!(true, "session: the node leaves while jobs run");
                 self.send(ControlFrame::Leave(false), out);
             }
         }
@@ -53,6 +54,7 @@ impl PeerSession {
     /// Ends a session that is leaving as soon as nothing holds it.
     pub(crate) fn leave_if_idle(&mut self, now: Now, out: &mut Outbox) {
         let over = self.leave.until.is_some_and(|until| now.mono >= until);
+        kernel::sometimes!(over, "session: a leave takes too long");
         let idle = self.leave.ours && self.streams.count() == 0;
         if over || idle {
             if self.leave.ours {

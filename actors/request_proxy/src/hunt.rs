@@ -145,6 +145,7 @@ impl Hunt {
     pub(crate) fn rule_out(&mut self, now: Mono, via: Via, ban: Ban) {
         self.ruled_out.retain(|other| other.via != via);
         if self.ruled_out.len() == EXCLUDED_MAX {
+            kernel::sometimes!(true, "request: too many holders are ruled out");
             self.ruled_out.pop_front();
         }
         let until = match ban {

@@ -228,6 +228,7 @@ impl RequestProxy {
 
     /// Nobody is left to answer to.
     fn quit(&mut self, out: &mut Outbox) {
+        kernel::sometimes!(true, "request: the client or its gateway is gone");
         self.end_attempt(Outcome::Served, true, out);
         self.stop(out);
     }
