@@ -2,6 +2,7 @@
 
 mod paths;
 
+use crate::checkers::Checks;
 use crate::clock::{Clock, NodeClock};
 use crate::costs::Costs;
 use crate::drivers::engine::Device;
@@ -33,6 +34,7 @@ pub struct MeshBuilder {
     pub(crate) one_ticket: bool,
     pub(crate) clocks: BTreeMap<NodeIndex, Clock>,
     pub(crate) costs: Costs,
+    pub(crate) checked: bool,
 }
 
 impl MeshBuilder {
@@ -99,6 +101,13 @@ impl MeshBuilder {
         self
     }
 
+    /// Runs every checker after every step: see [`Mesh::violations`] and [`Mesh::assert_clean`].
+    #[must_use]
+    pub const fn checked(mut self) -> Self {
+        self.checked = true;
+        self
+    }
+
     /// Runs the machines in real hosts under real supervisors.
     #[cfg(feature = "conformance")]
     #[must_use]
@@ -146,6 +155,7 @@ impl MeshBuilder {
         let make = executor_maker(self.hosts);
         let mut world = World::new(self.seed, paths, nodes, self.shuffled, make);
         world.costs = self.costs;
+        world.trace.checks = self.checked.then(|| Box::new(Checks::new(ids)));
         let mut mesh = Mesh {
             world,
             network,

@@ -2,7 +2,7 @@
 
 use crate::network::Packet;
 use kernel::{Child, Incarnation, Mono};
-use messages::{Address, DeviceId, RequestId};
+use messages::{Address, DeviceId, RequestId, StreamId};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub(crate) enum Occurrence {
     Disk(u64),
     /// A client has read what it was given.
     Reads(RequestId),
+    /// More of a stream is read.
+    Read(StreamId),
 }
 
 /// An occurrence on a node in one of its boots.

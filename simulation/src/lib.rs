@@ -16,20 +16,24 @@
 //! ```
 
 mod builder;
+mod checkers;
 mod clock;
 mod costs;
 mod drivers;
 mod event;
 mod executor;
+pub mod marks;
 mod mesh;
 mod network;
 mod node;
+mod record;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
 pub use builder::MeshBuilder;
+pub use checkers::Violation;
 pub use clock::Clock;
 pub use costs::{Costs, InputClass, Kind};
 pub use drivers::engine::EngineFault;

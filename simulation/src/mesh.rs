@@ -1,10 +1,12 @@
 //! The world as tests and commands use it.
 
+mod checking;
 mod clients;
 mod hardware;
 mod paths;
 
 use crate::builder::MeshBuilder;
+use crate::checkers::Seen;
 use crate::costs::Costs;
 use crate::drivers::DriverOut;
 use crate::drivers::gateway::{Answer, Ask, Gateway};
@@ -98,6 +100,7 @@ impl Mesh {
             one_ticket: false,
             clocks: BTreeMap::new(),
             costs: Costs::NONE,
+            checked: false,
         }
     }
 
@@ -129,6 +132,7 @@ impl Mesh {
             drivers,
         });
         self.world.network.silence(self.world.time, node, false);
+        self.world.show(node, &Seen::Boots);
         let children = self.plan(node, number).children();
         let effects = children
             .into_iter()
@@ -177,7 +181,8 @@ impl Mesh {
                 request.n = boot.requests;
                 if boot.switchboard.live(gateway).is_some() {
                     let seed = ask.seed_for(request, me, arrived);
-                    boot.drivers.gateway.ask(seed, &mut out);
+                    boot.drivers.gateway.ask(seed.clone(), &mut out);
+                    self.world.show(node, &Seen::Asked(&seed));
                 } else {
                     place.past.insert(request, Answer::refused());
                 }
@@ -205,6 +210,7 @@ impl Mesh {
         if let Some(boot) = &mut self.world.nodes[client.node].boot {
             boot.drivers.gateway.hang_up(client.request, &mut out);
         }
+        self.world.show(client.node, &Seen::HungUp(client.request));
         self.world.carry_out(client.node, out);
     }
 
@@ -221,6 +227,7 @@ impl Mesh {
 
     /// A node stands still, as a stopped process does.
     pub fn freeze(&mut self, node: NodeIndex) {
+        self.world.show(node, &Seen::Disturbed);
         self.world.nodes[node].frozen.get_or_insert_default();
         self.world.network.silence(self.world.time, node, true);
         self.world.network.check_hearing(self.world.time);
@@ -229,6 +236,7 @@ impl Mesh {
 
     /// A frozen node goes on: what it missed happens at once.
     pub fn thaw(&mut self, node: NodeIndex) {
+        self.world.show(node, &Seen::Disturbed);
         self.world.thaw(node);
     }
 
@@ -241,6 +249,7 @@ impl Mesh {
             return false;
         };
         boot.executor.halt(who, life);
+        self.world.show(node, &Seen::Planned(who));
         self.world.exited(node, who, life, Exit::Killed);
         true
     }

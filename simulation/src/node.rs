@@ -131,6 +131,12 @@ impl Mailbox {
         Ok(())
     }
 
+    /// What waits; what is being worked on waits no more.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Mail> {
+        let mail = self.mail.iter().skip(usize::from(self.begun));
+        mail.map(|(_, mail)| mail)
+    }
+
     /// Whether there is something to do.
     pub(crate) fn has_next(&self) -> bool {
         self.woken == Some(0) || !self.mail.is_empty()

@@ -10,6 +10,7 @@ mod disks;
 mod engines;
 mod failover;
 mod hardships;
+mod marks;
 mod membership;
 mod minting;
 mod nats;
@@ -25,7 +26,7 @@ const TOKENS: u32 = 24;
 
 /// Nodes that have met: sessions are active and adverts are known.
 fn met(builder: MeshBuilder) -> Mesh {
-    let mut mesh = builder.build();
+    let mut mesh = builder.checked().build();
     mesh.run_for(secs(2));
     assert_eq!(mesh.crashes(), Vec::<String>::new());
     mesh
@@ -38,6 +39,7 @@ fn finish(mesh: &mut Mesh, client: ClientId) -> Answer {
     });
     let answer = mesh.answer(client);
     assert!(over, "the request hangs: {answer:?}");
+    assert_eq!(mesh.violations(), []);
     answer
 }
 

@@ -1,18 +1,21 @@
 //! The loop: take the earliest event, let one actor take one turn, carry out what it does.
 
 mod births;
+mod checking;
 mod driving;
 mod paths;
 mod power;
 mod turns;
 
+use crate::checkers::Seen;
 use crate::costs::Costs;
 use crate::event::{Event, NodeIndex, Occurrence, Time};
 use crate::executor::Executor;
 use crate::network::Network;
 use crate::node::{Mailbox, Node};
+use crate::record::Recorder;
 use kernel::{
-    Action, Effect, Entropy, Exit, How, Incarnation, Mono, Now, Source, Trace, TraceEvent, Turn,
+    Action, Effect, Entropy, Exit, How, Incarnation, Mono, Now, Source, TraceEvent, Turn,
 };
 use messages::{Address, Digest, Letter};
 use std::collections::BinaryHeap;
@@ -23,7 +26,7 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) network: Network,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Recorder,
     /// Whether simultaneous turns are drawn in any order.
     pub(crate) shuffled: bool,
     /// Exits that were not asked for, in order.
@@ -39,6 +42,9 @@ pub(crate) struct World {
     sequence: u64,
     schedule: Entropy,
     make_executor: Box<dyn Fn() -> Box<dyn Executor>>,
+    /// Bugs that the checkers are to catch.
+    #[cfg(test)]
+    pub(crate) plants: crate::checkers::tests::plant::Plants,
 }
 
 impl World {
@@ -54,7 +60,7 @@ impl World {
             seed,
             nodes,
             network,
-            trace: Trace::new(),
+            trace: Recorder::new(),
             shuffled,
             crashes: Vec::new(),
             turns: 0,
@@ -65,6 +71,8 @@ impl World {
             sequence: 0,
             schedule: Entropy::from_number(!seed),
             make_executor,
+            #[cfg(test)]
+            plants: Default::default(),
         }
     }
 
@@ -85,6 +93,7 @@ impl World {
             return false;
         };
         self.time = self.time.max(event.at);
+        self.trace.time = self.time;
         let Some(node) = self.nodes.get_mut(event.node) else {
             return true;
         };
@@ -99,7 +108,9 @@ impl World {
             missed.push(event);
             return true;
         }
+        let node = event.node;
         self.happen(event);
+        self.check(node);
         true
     }
 
@@ -172,6 +183,8 @@ impl World {
         boot.switchboard.exited(now, who, life, exit, &mut actions);
         for leaf in leaves {
             if let Some(life) = boot.switchboard.live(leaf) {
+                let gone = Seen::Leaf(leaf, false);
+                self.trace.show(node, now, &gone);
                 boot.mailboxes.remove(&leaf);
                 boot.switchboard
                     .exited(now, leaf, life, Exit::Normal, &mut actions);
@@ -214,6 +227,7 @@ impl World {
             | Occurrence::IdleCheck(_)
             | Occurrence::Resend(_)
             | Occurrence::Punch(_)
+            | Occurrence::Read(_)
             | Occurrence::Engine(..)
             | Occurrence::Disk(_)
             | Occurrence::Reads(_)) => self.drive(node, driven),
@@ -247,8 +261,11 @@ impl World {
             mailbox.deadline = outcome.deadline.map(|deadline| deadline.at);
         }
         self.arm(node, who, life);
-        if !outcome.effects.is_empty() {
-            let effects = TraceEvent::Effects(outcome.effects);
+        let effects = outcome.effects;
+        #[cfg(test)]
+        let effects = self.tampered_effects(node, who, effects);
+        if !effects.is_empty() {
+            let effects = TraceEvent::Effects(effects);
             self.trace.add(now, index_of(node), who, life, &effects);
             if let TraceEvent::Effects(effects) = effects {
                 self.apply(node, Source::Actor(who, life), effects);

@@ -6,7 +6,7 @@
 
 mod dials;
 mod ends;
-mod flow;
+pub(crate) mod flow;
 mod jobs;
 #[cfg(test)]
 mod tests;
@@ -51,6 +51,9 @@ pub(crate) struct Transport {
     gone: BTreeMap<LinkId, NodeId>,
     dials: BTreeMap<u64, Dial>,
     streams: BTreeMap<StreamId, Stream>,
+    /// Keeps no bounds: a bug that the checkers are to catch.
+    #[cfg(test)]
+    pub(crate) lax: bool,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,8 @@ impl Transport {
             gone: BTreeMap::new(),
             dials: BTreeMap::new(),
             streams: BTreeMap::new(),
+            #[cfg(test)]
+            lax: false,
         }
     }
 
@@ -138,10 +143,12 @@ impl Transport {
         };
         let has_no_room = matches!(why, ReturnReason::Busy | ReturnReason::ParkFull);
         if let Session::Inbound { stream, .. } = input {
+            kernel::sometimes!(true, "transport: a session has no room for a job");
             self.end_stream(stream, out);
         } else if let Session::Frame { link, .. } = input
             && has_no_room
         {
+            kernel::sometimes!(true, "transport: a session has no room for a frame");
             self.overrun(link, network, out);
         }
     }
@@ -159,6 +166,7 @@ impl Transport {
         );
         if speaks && self.link_of(connection).is_none() {
             // One that was given up, so that the endpoint resets it.
+            kernel::sometimes!(true, "transport: a packet of an unknown connection");
             return self.packet_to(from, connection, Body::Close, out);
         }
         match body {
@@ -174,7 +182,10 @@ impl Transport {
             Body::Accepted { acceptor, way } => {
                 self.accepted(from, connection, acceptor, &way, air, out);
             }
-            Body::WrongPeer { .. } => self.fail_dial(connection, &DialError::WrongPeer, out),
+            Body::WrongPeer { .. } => {
+                kernel::sometimes!(true, "transport: somebody else answers a dial");
+                self.fail_dial(connection, &DialError::WrongPeer, out);
+            }
             Body::Control { network, bytes } => self.control(connection, network, &bytes, out),
             Body::JobOpen {
                 network,
@@ -208,8 +219,12 @@ impl Transport {
         };
         match hears {
             Hearing::Fine => {}
-            Hearing::Reset => self.lose(link, LinkLoss::Reset, out),
+            Hearing::Reset => {
+                kernel::sometimes!(true, "transport: a link is answered by a reset");
+                self.lose(link, LinkLoss::Reset, out);
+            }
             Hearing::Nothing(since) if now >= since + IDLE_TIMEOUT.0 => {
+                kernel::sometimes!(true, "transport: a link is idle for too long");
                 self.lose(link, LinkLoss::TimedOut, out);
             }
             Hearing::Nothing(since) => {
@@ -254,6 +269,7 @@ impl Transport {
     ) {
         let Some(entry) = self.links.get_mut(&link) else {
             if let Some(peer) = self.gone.get(&link) {
+                kernel::sometimes!(true, "transport: a session sends on a link that is gone");
                 let input = Session::LinkDown {
                     link,
                     why: LinkLoss::Reset,
@@ -283,6 +299,7 @@ impl Transport {
             return;
         };
         if !self.networks.contains(&network) {
+            kernel::sometimes!(true, "transport: a frame for a network that is not here");
             return self.drop_link(link, out);
         }
         let Some(entry) = self.links.get_mut(&link) else {
@@ -303,7 +320,13 @@ impl Transport {
             Ok(Some(frame)) if carried.waiting.len() < WAITING_MAX => {
                 return carried.waiting.push(frame);
             }
-            Ok(_) => return,
+            Ok(_) => {
+                kernel::sometimes!(
+                    true,
+                    "transport: a frame is dropped before its session speaks"
+                );
+                return;
+            }
             Err(why) => Session::BadFrame {
                 link,
                 why: Label::truncated(&why),

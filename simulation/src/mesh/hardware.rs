@@ -16,11 +16,13 @@ impl Mesh {
 
     /// Somebody sets a node's wall clock. The monotonic one does not notice.
     pub fn jump_clock(&mut self, node: NodeIndex, by_us: i64) {
+        self.disturb();
         self.world.nodes[node].clock.jump(by_us);
     }
 
     /// A node's crystal gains this many parts per million from now on, and with it both clocks.
     pub fn drift(&mut self, node: NodeIndex, ppm: i32) {
+        self.disturb();
         let time = self.world.time;
         self.world.nodes[node].clock.drift(time, ppm);
         self.world.arm_all(node);
@@ -28,6 +30,7 @@ impl Mesh {
 
     /// Something is wrong with a node's disk from now on.
     pub fn disk(&mut self, node: NodeIndex, fault: DiskFault) {
+        self.disturb();
         self.world.nodes[node].disk.set(fault);
     }
 
@@ -39,6 +42,7 @@ impl Mesh {
 
     /// Something is wrong with a node's engines.
     pub fn engine(&mut self, node: NodeIndex, fault: EngineFault) {
+        self.disturb();
         let time = self.world.time;
         let place = &mut self.world.nodes[node];
         for device in &mut place.engines {

@@ -15,30 +15,35 @@ impl Mesh {
 
     /// Nothing passes from these nodes to those any more. The other way is as it was.
     pub fn cut_one_way(&mut self, from: &[NodeIndex], to: &[NodeIndex]) {
+        self.disturb();
         self.world.network.cut(self.world.time, from, to);
         self.world.run_errands();
     }
 
     /// Mends every cut.
     pub fn heal(&mut self) {
+        self.disturb();
         self.world.network.heal(self.world.time);
         self.world.run_errands();
     }
 
     /// For this long, what these nodes send to those waits; then all of it arrives.
     pub fn clog(&mut self, from: &[NodeIndex], to: &[NodeIndex], span: Micros) {
+        self.disturb();
         self.world.network.clog(self.world.time, from, to, span);
         self.world.run_errands();
     }
 
     /// Gives the paths from these nodes to those a model of their own.
     pub fn set_path(&mut self, from: &[NodeIndex], to: &[NodeIndex], path: PathModel) {
+        self.disturb();
         self.world.network.set_path(from, to, path);
     }
 
     /// A node's address changes, as that of a laptop that leaves the house. Behind NAT boxes, it is
     /// the outermost one that has another address, and no mapping any more.
     pub fn rebind(&mut self, node: NodeIndex) {
+        self.disturb();
         self.world.rebind(node);
         let mut out = DriverOut::default();
         let addr = self.world.network.address(node);

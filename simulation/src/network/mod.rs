@@ -272,6 +272,21 @@ impl Network {
         held
     }
 
+    /// Whether no fault stands between two nodes, either way.
+    pub(crate) fn is_open(&self, now: Time, one: NodeIndex, two: NodeIndex) -> bool {
+        let faulty = |from, to| {
+            self.faults.cut_since(from, to).is_some()
+                || self.faults.clogged(now, from, to).is_some()
+                || self.faults.silent_since(from).is_some()
+        };
+        !faulty(one, two) && !faulty(two, one)
+    }
+
+    /// Whether a node stands behind a box, so that not everybody can reach it.
+    pub(crate) fn is_boxed(&self, node: NodeIndex) -> bool {
+        self.ground.is_boxed(node) || self.ground.is_walled(node)
+    }
+
     /// Whether anybody still waits for an answer on this connection.
     pub(crate) fn is_wanted(&self, connection: u64) -> bool {
         let end = self.connections.get(connection).map(|of| of.ends[0]);

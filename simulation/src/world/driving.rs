@@ -1,6 +1,7 @@
 //! The drivers' share of the loop.
 
 use super::World;
+use crate::checkers::Seen;
 use crate::drivers::DriverOut;
 use crate::drivers::engine::{Device, Engine};
 use crate::drivers::store::Store;
@@ -13,6 +14,9 @@ use messages::{Address, NodeId};
 impl World {
     /// A letter or signal to a driver or a leaf.
     pub(super) fn drive_mail(&mut self, node: NodeIndex, to: Address, mail: Mail) {
+        #[cfg(test)]
+        let mail = self.tampered_mail(node, to, mail);
+        self.show(node, &Seen::Takes(to, &mail));
         let mut out = DriverOut::default();
         let (time, network) = (self.time, &mut self.network);
         let place = &mut self.nodes[node];
@@ -24,6 +28,9 @@ impl World {
 
     /// Something that happens to a driver.
     pub(super) fn drive(&mut self, node: NodeIndex, what: Occurrence) {
+        if let Occurrence::Reads(request) = &what {
+            self.show(node, &Seen::Reads(*request));
+        }
         let mut out = DriverOut::default();
         let time = self.time;
         let network = &mut self.network;
@@ -54,6 +61,7 @@ impl World {
                 network.punch(time, connection);
                 return self.run_errands();
             }
+            Occurrence::Read(stream) => boot.drivers.transport.read_on(stream, &mut out),
             Occurrence::Engine(device, tick) => {
                 if let Some(engine) = boot.drivers.engines.get_mut(&device) {
                     engine.tick(time, tick, &mut out);
@@ -71,13 +79,17 @@ impl World {
 
     /// Carries out what a driver did.
     pub(crate) fn carry_out(&mut self, node: NodeIndex, out: DriverOut) {
+        #[cfg(test)]
+        let out = self.tampered_out(node, out);
         for leaf in out.leaves_up {
+            self.show(node, &Seen::Leaf(leaf, true));
             if let Some(boot) = &mut self.nodes[node].boot {
                 let life = boot.switchboard.leaf_up(leaf);
                 boot.mailboxes.insert(leaf, Mailbox::new(leaf, life));
             }
         }
         for (from, effect) in out.effects {
+            self.show(node, &Seen::Does(from, &effect));
             let Some(boot) = &self.nodes[node].boot else {
                 return;
             };
@@ -88,6 +100,7 @@ impl World {
             self.apply(node, source, vec![effect]);
         }
         for (leaf, exit) in out.leaves_down {
+            self.show(node, &Seen::Leaf(leaf, false));
             let life = self.nodes[node]
                 .boot
                 .as_ref()
@@ -120,7 +133,8 @@ fn driver_of(what: &Occurrence) -> Address {
         | Occurrence::DialTimeout(_)
         | Occurrence::IdleCheck(_)
         | Occurrence::Resend(_)
-        | Occurrence::Punch(_) => Address::Transport,
+        | Occurrence::Punch(_)
+        | Occurrence::Read(_) => Address::Transport,
         Occurrence::Engine(device, _) => Address::Engine(*device),
         Occurrence::Disk(_) => Address::Store,
         Occurrence::Reads(_) => Address::Gateway,

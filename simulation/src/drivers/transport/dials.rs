@@ -30,6 +30,7 @@ impl Transport {
         };
         dial.tries += 1;
         if dial.tries > DIAL_TRIES {
+            kernel::sometimes!(true, "transport: a dial times out");
             return self.fail_dial(connection, &DialError::TimedOut, out);
         }
         let dialling = Dialling {

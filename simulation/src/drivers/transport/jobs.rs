@@ -3,6 +3,7 @@
 use super::flow::{Outbox, READ_TOLD_BYTES};
 use super::{Transport, decode};
 use crate::drivers::DriverOut;
+use crate::event::{Occurrence, Time};
 use crate::network::{Body, Packet};
 use kernel::{Exit, Signal};
 use messages::peer_session::Input as Session;
@@ -10,6 +11,11 @@ use messages::ports::stream::Command;
 use messages::request_proxy::{Flow, Input as Proxy};
 use messages::wire::latest::{Frame, JobReply, JobRequest, Refused};
 use messages::{Address, Job, Letter, LinkId, NetworkId, NodeId, RequestId, StreamId};
+
+/// Replies that are read at once: a request's mailbox holds four times as many.
+const READ_AT_ONCE: usize = 128;
+/// Then this much later: as the real driver tries again where it finds no room.
+const READ_PAUSE: Time = 5_000;
 
 /// One end of a job stream.
 #[derive(Debug)]
@@ -30,6 +36,10 @@ pub(super) enum End {
         held: Vec<(JobReply, u32)>,
         /// What was read since the serving side was told.
         read: u32,
+        /// More is read after a moment: a request's mailbox does not hold a whole window.
+        pacing: bool,
+        /// The other end has said all: this one goes when all is read.
+        ended: bool,
     },
     Serving(Outbox),
 }
@@ -57,6 +67,8 @@ impl Transport {
             paused: false,
             held: Vec::new(),
             read: 0,
+            pacing: false,
+            ended: false,
         };
         self.streams.insert(
             stream,
@@ -152,7 +164,9 @@ impl Transport {
     /// The owner of a stream went down, or a letter of the stream found nobody.
     pub(crate) fn stream_signal(&mut self, stream: StreamId, signal: &Signal, out: &mut DriverOut) {
         match signal {
-            Signal::Down { .. } if self.has_last_words(stream) => {}
+            Signal::Down { .. } if self.has_last_words(stream) => {
+                kernel::sometimes!(true, "transport: a worker dies behind its last word");
+            }
             Signal::Down { .. } => self.end_stream(stream, out),
             Signal::Started(_) | Signal::Returned { .. } => {}
         }
@@ -175,6 +189,14 @@ impl Transport {
     /// The serving side has ended the stream. Whether a last reply came is the request's to know:
     /// it ignores the end of a try that is over.
     pub(super) fn job_end(&mut self, number: StreamId, out: &mut DriverOut) {
+        let end = self.streams.get_mut(&number).map(|stream| &mut stream.end);
+        if let Some(End::Asking { held, ended, .. }) = end
+            && !held.is_empty()
+        {
+            kernel::sometimes!(true, "transport: a stream ends before it is read");
+            *ended = true;
+            return;
+        }
         self.forget_stream(number, out);
     }
 
@@ -243,22 +265,47 @@ impl Transport {
             paused,
             held,
             read,
+            pacing,
+            ended,
         } = &mut stream.end
         else {
             return;
         };
-        if *paused {
+        if *pacing {
             return;
         }
-        for (reply, bytes) in held.drain(..) {
+        if *paused {
+            kernel::sometimes!(true, "transport: a reply waits for its reader");
+            return;
+        }
+        let batch = held.len().min(READ_AT_ONCE);
+        for (reply, bytes) in held.drain(..batch) {
             *read += bytes;
             let reply = Letter::Proxy(*request, Proxy::Reply(reply));
             out.tell(Address::Stream(number), reply);
         }
+        if !held.is_empty() {
+            kernel::sometimes!(true, "transport: a backlog is read in parts");
+            *pacing = true;
+            out.later.push((READ_PAUSE, Occurrence::Read(number)));
+        }
+        let over = *ended && held.is_empty();
         if *read >= READ_TOLD_BYTES {
             let (stream, bytes) = (number, std::mem::take(read));
             let connection = self.streams[&number].connection;
             self.packet(connection, Body::JobRead { stream, bytes }, out);
+        }
+        if over {
+            self.forget_stream(number, out);
+        }
+    }
+
+    /// The moment is over after which more is read.
+    pub(crate) fn read_on(&mut self, number: StreamId, out: &mut DriverOut) {
+        let end = self.streams.get_mut(&number).map(|stream| &mut stream.end);
+        if let Some(End::Asking { pacing, .. }) = end {
+            *pacing = false;
+            self.deliver(number, out);
         }
     }
 
@@ -268,7 +315,7 @@ impl Transport {
         };
         let at = Address::Stream(stream);
         if let End::Asking { request, held, .. } = entry.end {
-            for (reply, _) in held {
+            for (reply, _) in held.into_iter().take(READ_AT_ONCE) {
                 out.tell(at, Letter::Proxy(request, Proxy::Reply(reply)));
             }
             let ended = Proxy::StreamEnded {

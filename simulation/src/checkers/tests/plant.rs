@@ -1,0 +1,55 @@
+//! Bugs to plant: what drivers take and do, and what machines do, may be changed on its way.
+
+use crate::drivers::DriverOut;
+use crate::event::NodeIndex;
+use crate::world::World;
+use kernel::{Effect, Mail};
+use messages::Address;
+
+type Ears = Box<dyn FnMut(NodeIndex, Address, Mail) -> Mail>;
+type Hands = Box<dyn FnMut(NodeIndex, Address, Effect) -> Vec<Effect>>;
+
+/// What is wrong with the world.
+#[derive(Default)]
+pub(crate) struct Plants {
+    /// Changes what a driver takes.
+    pub(crate) ears: Option<Ears>,
+    /// Changes what a driver or a machine does.
+    pub(crate) hands: Option<Hands>,
+}
+
+impl World {
+    pub(crate) fn tampered_mail(&mut self, node: NodeIndex, to: Address, mail: Mail) -> Mail {
+        match &mut self.plants.ears {
+            Some(ears) => ears(node, to, mail),
+            None => mail,
+        }
+    }
+
+    pub(crate) fn tampered_out(&mut self, node: NodeIndex, mut out: DriverOut) -> DriverOut {
+        if let Some(hands) = &mut self.plants.hands {
+            let effects = std::mem::take(&mut out.effects).into_iter();
+            let effects = effects.flat_map(|(from, effect)| {
+                let effects = hands(node, from, effect);
+                effects.into_iter().map(move |effect| (from, effect))
+            });
+            out.effects = effects.collect();
+        }
+        out
+    }
+
+    pub(crate) fn tampered_effects(
+        &mut self,
+        node: NodeIndex,
+        who: Address,
+        effects: Vec<Effect>,
+    ) -> Vec<Effect> {
+        match &mut self.plants.hands {
+            Some(hands) => effects
+                .into_iter()
+                .flat_map(|effect| hands(node, who, effect))
+                .collect(),
+            None => effects,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The checkers, as tests and commands use them.
+
+use super::Mesh;
+use crate::checkers::{Seen, Violation};
+
+impl Mesh {
+    /// What the checkers found, in order; nothing where none were asked for.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        let checks = self.world.trace.checks.as_deref();
+        checks.map_or(&[], |checks| checks.violations())
+    }
+
+    /// A fault begins or ends: the time until all must agree begins anew.
+    pub(super) fn disturb(&mut self) {
+        self.world.show(0, &Seen::Disturbed);
+    }
+
+    /// Asserts that the checkers found nothing.
+    ///
+    /// # Panics
+    /// With every violation, where there is one, or where none were asked for.
+    pub fn assert_clean(&self) {
+        let seed = self.world.seed;
+        assert!(
+            self.world.trace.checks.is_some(),
+            "seed {seed}: build the mesh with `.checked()`"
+        );
+        let lines = self.violations().iter().map(|found| format!("\n  {found}"));
+        let lines: String = lines.collect();
+        assert!(lines.is_empty(), "seed {seed}:{lines}");
+    }
+}

@@ -1,0 +1,34 @@
+//! What the checkers are shown, and when they look.
+
+use super::World;
+use crate::checkers::Seen;
+use crate::drivers::gateway::Answer;
+use crate::event::NodeIndex;
+use messages::RequestId;
+
+impl World {
+    /// Shows the checkers what the trace does not hold.
+    pub(crate) fn show(&mut self, node: NodeIndex, seen: &Seen<'_>) {
+        if self.trace.checks.is_some() {
+            let now = self.now(node);
+            self.trace.time = self.time;
+            self.trace.show(node, now, seen);
+        }
+    }
+
+    /// Lets the checkers look, after a step of this node.
+    pub(super) fn check(&mut self, node: NodeIndex) {
+        if let Some(mut checks) = self.trace.checks.take() {
+            checks.after(self, node);
+            self.trace.checks = Some(checks);
+        }
+    }
+
+    /// What a client has seen so far.
+    pub(crate) fn answer(&self, node: NodeIndex, request: RequestId) -> Option<&Answer> {
+        let place = self.nodes.get(node)?;
+        let boot = place.boot.as_ref();
+        boot.and_then(|boot| boot.drivers.gateway.answers.get(&request))
+            .or_else(|| place.past.get(&request))
+    }
+}
