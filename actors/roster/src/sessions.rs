@@ -206,11 +206,8 @@ impl Roster {
             State::Ending(pending) => {
                 let older = pending.replace((link, dialled));
                 kernel::sometimes!(true, "roster: a link comes up while a session ends");
-                kernel::sometimes!(
-                    older.is_some_and(|(older, _)| older != link),
-                    "roster: two links come up while a session ends"
-                );
                 if let Some((older, _)) = older.filter(|(older, _)| *older != link) {
+                    kernel::sometimes!(true, "roster: two links come as a session ends");
                     self.close(older, "a newer link is there", out);
                 }
             }
@@ -266,10 +263,7 @@ impl Roster {
 
     /// Makes sure that a session that speaks is known: an earlier life of this roster began it.
     fn adopt(&mut self, peer: NodeId, out: &mut Outbox) {
-        kernel::sometimes!(
-            !self.sessions.contains(peer),
-            "roster: a session of an earlier life is adopted"
-        );
+        kernel::sometimes!(!self.sessions.contains(peer), "roster: it adopts a session");
         if !self.sessions.contains(peer) {
             self.dials.connected(peer);
             let known = self.table.knows(peer);
@@ -287,10 +281,7 @@ impl Roster {
         out: &mut Outbox,
     ) {
         self.adopt(peer, out);
-        kernel::sometimes!(
-            self.is_loading(),
-            "roster: a peer is judged before the disk has spoken"
-        );
+        kernel::sometimes!(self.is_loading(), "roster: it judges before the disk spoke");
         let verdict = match self.is_loading() {
             true => Verdict::Unknown,
             false => match self.judge(now, peer, credential) {

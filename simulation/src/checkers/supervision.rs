@@ -128,7 +128,7 @@ impl Supervision {
 
     fn ended(&mut self, at: &Sight, who: Address, exit: &Exit, found: &mut Findings<'_>) {
         let planned = self.planned.remove(&(at.node, who));
-        if exit.is_abnormal() && !(planned && *exit == Exit::Killed) {
+        if exit.is_abnormal() && !planned {
             found.say(at.node, format!("{who} {exit}, which nobody had planned"));
         }
         let Some(child) = self.children.get_mut(&(at.node, who)) else {

@@ -2,6 +2,8 @@
 
 use super::Mesh;
 use crate::checkers::{Seen, Violation};
+use crate::event::NodeIndex;
+use messages::Address;
 
 impl Mesh {
     /// What the checkers found, in order; nothing where none were asked for.
@@ -14,6 +16,14 @@ impl Mesh {
     /// A fault begins or ends: the time until all must agree begins anew.
     pub(super) fn disturb(&mut self) {
         self.world.show(0, &Seen::Disturbed);
+    }
+
+    /// This life ends now, because the test wants it so.
+    pub(super) fn plan_end_of(&mut self, node: NodeIndex, who: Address) {
+        let boot = self.world.nodes[node].boot.as_ref();
+        if boot.is_some_and(|boot| boot.switchboard.live(who).is_some()) {
+            self.world.show(node, &Seen::Planned(who));
+        }
     }
 
     /// Asserts that the checkers found nothing.

@@ -5,7 +5,7 @@ use crate::drivers::DriverOut;
 use crate::drivers::engine::{Engine, EngineFault};
 use crate::drivers::store::{DiskFault, DiskReport};
 use crate::event::NodeIndex;
-use messages::Now;
+use messages::{Address, Now};
 
 impl Mesh {
     /// Both clocks of a node.
@@ -43,6 +43,12 @@ impl Mesh {
     /// Something is wrong with a node's engines.
     pub fn engine(&mut self, node: NodeIndex, fault: EngineFault) {
         self.disturb();
+        if fault == EngineFault::Crash {
+            let dying = self.addresses(node).into_iter();
+            for who in dying.filter(|who| matches!(who, Address::Engine(_))) {
+                self.plan_end_of(node, who);
+            }
+        }
         let time = self.world.time;
         let place = &mut self.world.nodes[node];
         for device in &mut place.engines {

@@ -1,6 +1,7 @@
 //! A fixed campaign comes to every mark.
 
 mod crowds;
+mod hardships;
 mod members;
 mod storms;
 mod streams;
@@ -20,7 +21,13 @@ fn met(builder: MeshBuilder) -> Mesh {
 fn the_campaign_comes_to_every_mark() {
     reset();
     (0..60).for_each(swarm::run);
-    for part in [crowds::run, members::run, storms::run, streams::run] {
+    for part in [
+        crowds::run,
+        hardships::run,
+        members::run,
+        storms::run,
+        streams::run,
+    ] {
         part();
     }
     let missed = missed();
