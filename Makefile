@@ -2,7 +2,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup fmt check test steps lint unit docs llama sim demo bench
+.PHONY: help setup fmt check test steps lint unit docs llama sim fresh demo bench
 
 # llama.cpp takes a C++ compiler and minutes; all but the `llama` step is checked without it.
 LEAN := --workspace --no-default-features --features simulation/conformance
@@ -42,12 +42,19 @@ llama:
 	cargo clippy --locked $(HEAVY) --all-targets -- -D warnings && .ci/tests --package driver-llama
 	cargo build --locked --package mesh-node && .ci/tests --package system-tests --features system-tests/llama builtin
 
-sim: ## The simulated mesh: an answer survives its server, many seeds are safe and are replays, costs are known
+sim: ## The simulated mesh: an answer survives its server, many seeds are safe and are replays, every mark is seen, costs are known
 	cargo build --locked --release -p mesh-sim
-	run() { $(SIM) run --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")
+	run() { $(SIM) run --checked --seed 7 --nodes 5 --kill-at 20; }; first=$$(run) && second=$$(run) && echo "$$first" && diff <(echo "$$first") <(echo "$$second")
+	$(SIM) scenarios
 	$(SIM) swarm --seeds 1000..1400
+	$(SIM) marks
 	$(SIM) meta --seeds 0..20
 	$(SIM) bench --only start-10 --only start-50 --only failover --only late-join
+
+# Seeds that nobody has run, for a minute; they follow the clock. What fails says how it is run again.
+fresh:
+	cargo build --locked --release -p mesh-sim
+	first=$$(($$(date +%s) * 1000)) && $(SIM) swarm --seeds $$first..$$((first + 1000000)) --minutes 1
 
 demo: ## Two nodes on this machine, one question across; ONCE=1 ends after the answer
 	@tools/demo/demo.sh

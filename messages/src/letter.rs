@@ -3,7 +3,7 @@
 
 use crate::ports::{control, engine, gateway, store, stream, transport};
 use crate::{
-    Address, DeviceId, NetworkId, NodeId, RequestId, StreamId, inference_worker, observer,
+    Address, DeviceId, ModelId, NetworkId, NodeId, RequestId, StreamId, inference_worker, observer,
     peer_session, request_proxy, roster, router,
 };
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub enum Coalesce {
     Load,
     /// The list of models.
     Models,
+    /// A model that nobody at hand serves.
+    Wanted(ModelId),
 }
 
 /// A letter was handed to an actor of another kind.

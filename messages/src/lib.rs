@@ -12,6 +12,7 @@ mod digest;
 mod ids;
 mod job;
 mod letter;
+mod neighbourhood;
 mod record;
 mod seed;
 mod text;
@@ -40,6 +41,7 @@ pub use job::{
     TokenPiece, Usage,
 };
 pub use letter::{Class, Coalesce, Letter, WrongActor};
+pub use neighbourhood::{KEEP_MAX, Neighbourhood, NeighbourhoodFault};
 pub use record::{
     Accepting, Capabilities, Kind, ModelAdvert, Record, RecordClass, RecordError, Signature,
     SignedRecord, Stamp,

@@ -105,6 +105,8 @@ pub enum Input {
     Serves(Vec<(ModelId, DeviceId)>),
     /// From the roster: the peer is no member any more.
     Cut(Deny),
+    /// From the roster: this node has enough neighbours; end, unless the session is in use.
+    Release,
     /// From a request: open a job stream to the peer.
     Open {
         /// For whom.
@@ -177,6 +179,7 @@ impl Input {
             | Self::Revoke(_)
             | Self::Serves(_)
             | Self::Cut(_)
+            | Self::Release
             | Self::Leave => Class::Control,
         }
     }

@@ -116,6 +116,8 @@ pub enum Failure {
     DeadlineExceeded,
     /// A defect of this node.
     Internal,
+    /// This node stops, and the answer was not over in time.
+    Stopping,
 }
 
 impl Input {

@@ -7,8 +7,8 @@ use crate::ports::store::Item;
 use crate::ports::transport::DialError;
 use crate::wire::latest::{Introduction, Load};
 use crate::{
-    Class, Coalesce, Credential, DeviceId, LinkId, ModelAdvert, NetworkId, NodeId, QueryId,
-    SignedRecord, TicketKey, Token, Wall,
+    Class, Coalesce, Credential, DeviceId, LinkId, ModelAdvert, ModelId, Neighbourhood, NetworkId,
+    NodeId, QueryId, SignedRecord, TicketKey, Token, Wall,
 };
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -32,6 +32,8 @@ pub struct Seed {
     pub contacts: Vec<Contact>,
     /// The devices whose workers report what this node serves.
     pub devices: Vec<DeviceId>,
+    /// How many sessions it looks for, and how many it keeps.
+    pub neighbourhood: Neighbourhood,
     /// The program's version, for the advert.
     pub app_version: Label<NAME_BYTES_MAX>,
 }
@@ -91,6 +93,16 @@ pub enum Input {
         /// Why.
         why: Ended,
     },
+    /// From a session that was to be let go: it is in use.
+    InUse {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// From the router: a request asks for a model that nobody at hand can serve now.
+    Wanted {
+        /// Which.
+        model: ModelId,
+    },
     /// From a session: the peer names members.
     Introduced {
         /// Who named them.
@@ -126,6 +138,8 @@ pub enum Input {
         /// What is asked.
         request: AdminRequest,
     },
+    /// The node leaves: nobody is dialled, and no session begins any more.
+    Leave,
 }
 
 /// What a human asks of a roster.
@@ -153,6 +167,7 @@ impl Input {
     pub fn class(&self) -> Class {
         match self {
             Self::Load { device, .. } => Class::Coalesce(Coalesce::Device(*device)),
+            Self::Wanted { model } => Class::Coalesce(Coalesce::Wanted(*model)),
             Self::Introduced { entries, .. } => Class::Data(entries.len() * 1024),
             Self::Loaded(_)
             | Self::Committed(_)
@@ -163,9 +178,11 @@ impl Input {
             | Self::Judge { .. }
             | Self::Active { .. }
             | Self::Ended { .. }
+            | Self::InUse { .. }
             | Self::Revoked { .. }
             | Self::Models { .. }
-            | Self::Admin { .. } => Class::Control,
+            | Self::Admin { .. }
+            | Self::Leave => Class::Control,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod paths;
 
+use crate::checkers::Checks;
 use crate::clock::{Clock, NodeClock};
 use crate::costs::Costs;
 use crate::drivers::engine::Device;
@@ -15,7 +16,7 @@ use crate::node::{Checked, Node, NodeKey};
 use crate::world::World;
 use ed25519_dalek::SigningKey;
 use kernel::{Entropy, Signer};
-use messages::{Micros, NodeId, network_of};
+use messages::{KEEP_MAX, Micros, Neighbourhood, NodeId, network_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,9 +46,12 @@ pub struct MeshBuilder {
     pub(crate) shuffled: bool,
     pub(crate) absent: Vec<NodeIndex>,
     pub(crate) hosts: bool,
+    pub(crate) bare: bool,
     pub(crate) one_ticket: bool,
     pub(crate) clocks: BTreeMap<NodeIndex, Clock>,
     pub(crate) costs: Costs,
+    pub(crate) checked: bool,
+    pub(crate) neighbourhood: Neighbourhood,
 }
 
 impl MeshBuilder {
@@ -114,12 +118,58 @@ impl MeshBuilder {
         self
     }
 
+    /// Takes no trace and asserts no invariants: for measuring what those cost.
+    #[must_use]
+    pub const fn bare(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
+    /// Runs every checker after every step: see [`Mesh::violations`] and [`Mesh::assert_clean`].
+    #[must_use]
+    pub const fn checked(mut self) -> Self {
+        self.checked = true;
+        self
+    }
+
+    /// Sessions per node, on average, 1 to 448: it looks for half as many and keeps twice as many
+    /// at most. A node's own default unless told.
+    #[must_use]
+    pub fn degree(self, degree: u16) -> Self {
+        let degree = degree.clamp(1, KEEP_MAX / 2);
+        let seek = degree.div_ceil(2);
+        let neighbourhood = Neighbourhood::new(seek, 4 * seek);
+        self.neighbourhood(neighbourhood.unwrap_or(Neighbourhood::DEFAULT))
+    }
+
+    /// How many sessions each node looks for, and how many it keeps.
+    #[must_use]
+    pub const fn neighbourhood(mut self, neighbourhood: Neighbourhood) -> Self {
+        self.neighbourhood = neighbourhood;
+        self
+    }
+
     /// Runs the machines in real hosts under real supervisors.
     #[cfg(feature = "conformance")]
     #[must_use]
     pub const fn hosts(mut self) -> Self {
         self.hosts = true;
         self
+    }
+
+    /// The nodes that are there from the beginning.
+    #[cfg(feature = "conformance")]
+    pub(crate) fn present(&self) -> Vec<NodeIndex> {
+        let is_here = |node: &NodeIndex| !self.absent.contains(node);
+        (0..self.nodes).filter(is_here).collect()
+    }
+
+    /// Starts the mesh and lets time pass until the condition holds: the mesh as it is then, or
+    /// nothing where it does not come to hold within this time.
+    #[must_use]
+    pub fn run_until(self, limit: Micros, holds: impl FnMut(&Mesh) -> bool) -> Option<Mesh> {
+        let mut mesh = self.build();
+        mesh.run_until(limit, holds).then_some(mesh)
     }
 
     /// Starts the mesh.
@@ -158,14 +208,20 @@ impl MeshBuilder {
         let network = network_of(owner, "");
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.me).collect();
         let paths = Network::new(&self.net, &ids, Entropy::from_seed(entropy.bytes()));
-        let make = executor_maker(self.hosts);
+        let make = executor_maker(self.hosts, self.bare);
         let mut world = World::new(self.seed, paths, nodes, self.shuffled, make);
         world.costs = self.costs;
+        world.full_max = self.neighbourhood.seek() + 1;
+        if self.bare {
+            world.trace.turn_off();
+        }
+        world.trace.checks = self.checked.then(|| Box::new(Checks::new(ids)));
         let mut mesh = Mesh {
             world,
             network,
             owner,
             one_ticket: self.one_ticket,
+            neighbourhood: self.neighbourhood,
             agenda: Agenda::default(),
         };
         for node in (0..self.nodes).filter(|node| !self.absent.contains(node)) {
@@ -176,15 +232,15 @@ impl MeshBuilder {
 }
 
 #[cfg(feature = "conformance")]
-fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
+fn executor_maker(hosts: bool, bare: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
     match hosts {
         true => Box::new(|| Box::new(crate::executor::hosts::Hosts::new())),
-        false => Box::new(|| Box::<Machines>::default()),
+        false => Box::new(move || Box::new(Machines::new(bare))),
     }
 }
 
 #[cfg(not(feature = "conformance"))]
-fn executor_maker(hosts: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
+fn executor_maker(hosts: bool, bare: bool) -> Box<dyn Fn() -> Box<dyn Executor>> {
     assert!(!hosts, "real hosts need the feature `conformance`");
-    Box::new(|| Box::<Machines>::default())
+    Box::new(move || Box::new(Machines::new(bare)))
 }

@@ -2,6 +2,7 @@
 
 use crate::event::Time;
 use kernel::Wall;
+use serde::{Deserialize, Serialize};
 
 /// Wall time at the world's beginning: 2026-01-01 00:00 UTC.
 const EPOCH_US: u64 = 1_767_225_600_000_000;
@@ -11,7 +12,7 @@ const MILLION: u64 = 1_000_000;
 const DRIFT_MAX_PPM: i32 = 500_000;
 
 /// How a node's clocks are off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     /// What the wall clock is ahead of the world's, in microseconds.
     pub offset_us: i64,

@@ -3,7 +3,6 @@
 use crate::network::Packet;
 use kernel::{Child, Incarnation, Mono};
 use messages::{Address, DeviceId, RequestId, StreamId};
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// World time in microseconds.
@@ -28,6 +27,10 @@ pub(crate) enum Occurrence {
     Read(StreamId),
     /// Has the path of this connection been silent for too long?
     IdleCheck(u64),
+    /// Has the peer of this connection taken nothing of what waits for it for too long?
+    StallCheck(u64),
+    /// The peer of this connection reads again.
+    Window(u64),
     /// What this node holds of a connection is sent again.
     Resend(u64),
     /// A relayed connection looks for a direct path.
@@ -49,39 +52,10 @@ pub(crate) struct Event {
     pub(crate) at: Time,
     /// Among simultaneous events: drawn where the schedule is shuffled, else 0.
     pub(crate) tie: u64,
-    /// Among equals: the order in which they were caused.
-    pub(crate) sequence: u64,
     /// Where.
     pub(crate) node: NodeIndex,
     /// In which boot; an earlier boot's events are void.
     pub(crate) boot: u64,
     /// What.
     pub(crate) what: Occurrence,
-}
-
-impl Event {
-    const fn key(&self) -> (Time, u64, u64) {
-        (self.at, self.tie, self.sequence)
-    }
-}
-
-impl PartialEq for Event {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Event {}
-
-impl PartialOrd for Event {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Event {
-    /// The earliest event is the greatest: the heap gives the greatest first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key().cmp(&self.key())
-    }
 }

@@ -1,13 +1,19 @@
 //! What members do that keep no rule, what a network does to connections, and what a human asks
 //! of a node: written as packets and letters, so that it passes the same doors as all else.
 
+mod frames;
+
+pub use frames::{Forged, Garbage};
+
 use crate::event::{NodeIndex, Occurrence};
 use crate::mesh::{ClientId, Mesh};
 use crate::network::{Body, Packet};
 use bytes::Bytes;
 use kernel::{Signer, scripted};
+use messages::limits::RECORD_BYTES_MAX;
 use messages::peer_session::{Input as Session, LinkLoss};
 use messages::ports::engine::Event;
+use messages::ports::store::Table;
 use messages::request_proxy::Input as Proxy;
 use messages::roster::Input as Roster;
 use messages::wire::latest::{ControlFrame, Frame, JobReply, JobRequest};
@@ -33,6 +39,7 @@ impl Mesh {
 
     /// Every connection between two nodes is reset at both ends, at once. Tells how many.
     pub fn reset_links(&mut self, one: NodeIndex, two: NodeIndex) -> usize {
+        self.disturb();
         let ends = [(one, two), (two, one)];
         let links: Vec<_> = ends
             .iter()
@@ -52,6 +59,7 @@ impl Mesh {
 
     /// A node sends these bytes as a control frame to another. Tells whether they are connected.
     pub fn send_control(&mut self, from: NodeIndex, to: NodeIndex, bytes: Vec<u8>) -> bool {
+        self.disturb();
         let network = self.network;
         self.send_on_link(from, to, |_| Body::Control { network, bytes })
     }
@@ -70,6 +78,12 @@ impl Mesh {
     /// past its own request actors.
     #[must_use]
     pub fn job_bytes(&self, from: NodeIndex, number: u64, tokens: u32) -> Vec<u8> {
+        let job = self.job(from, number, tokens);
+        JobRequest::Open(Box::new(job)).encode().unwrap_or_default()
+    }
+
+    /// The job of [`Mesh::job_bytes`].
+    pub(crate) fn job(&self, from: NodeIndex, number: u64, tokens: u32) -> Job {
         let request = RequestId {
             boot: u64::MAX,
             n: number,
@@ -78,7 +92,7 @@ impl Mesh {
             role: Role::User,
             content: Text::from("hello"),
         };
-        let job = Job {
+        Job {
             id: JobId {
                 origin: self.id(from),
                 request,
@@ -96,8 +110,23 @@ impl Mesh {
             resume: List::default(),
             expect: None,
             tenant: Digest::default(),
-        };
-        JobRequest::Open(Box::new(job)).encode().unwrap_or_default()
+        }
+    }
+
+    /// A member opens so many job streams to another: jobs for this many tokens each, or streams on
+    /// which nothing is said. Tells whether they are connected.
+    pub fn send_jobs(
+        &mut self,
+        (from, to): (NodeIndex, NodeIndex),
+        count: u64,
+        tokens: Option<u32>,
+    ) -> bool {
+        let mut any = false;
+        for number in 0..count {
+            let bytes = tokens.map(|tokens| self.job_bytes(from, number, tokens));
+            any |= self.send_job(from, to, bytes.unwrap_or_default());
+        }
+        any
     }
 
     /// Every connection that a node has lost speaks once more: frames, an end, a job. Tells how
@@ -133,20 +162,48 @@ impl Mesh {
         }
     }
 
-    /// A node begins to leave: running answers end, new work is refused.
+    /// A node begins to leave, as the real one stops: new work is refused, running answers have
+    /// ten seconds to end, and then its process ends in good order.
     pub fn drain(&mut self, node: NodeIndex) {
+        self.disturb();
         for who in self.addresses(node) {
             if let Address::Worker(device) = who {
                 let drain = inference_worker::Input::Drain;
                 self.tell(node, Letter::Worker(device, drain));
-            } else if let Address::Session(network, peer) = who {
+            } else if let Address::Roster(network) = who {
+                self.tell(node, Letter::Roster(network, Roster::Leave));
+            }
+        }
+        self.end_when_idle(node);
+    }
+
+    /// What a node that leaves says to its peers.
+    pub(crate) fn leave_peers(&mut self, node: NodeIndex) {
+        for who in self.addresses(node) {
+            if let Address::Session(network, peer) = who {
                 self.tell(node, Letter::Session(network, peer, Session::Leave));
             }
         }
     }
 
+    /// Some record of the owner's, as large as one may be: a peer can do nothing with it.
+    pub(crate) fn own_record(&self, number: u64) -> SignedRecord {
+        let record = Record {
+            network: self.network,
+            class: RecordClass::Public,
+            kind: Kind::REVOCATION,
+            author: self.owner,
+            id: Label::truncated(&number.to_string()),
+            stamp: Stamp(self.world.now(0).wall.0),
+            value: Some(Bytes::from(vec![0; RECORD_BYTES_MAX])),
+        };
+        let signature = self.world.nodes[0].signer.sign(&record.signing_bytes());
+        SignedRecord { record, signature }
+    }
+
     /// The owner's word that a node's ticket is withdrawn reaches the owner's own roster.
     pub fn revoke(&mut self, node: NodeIndex) {
+        self.disturb();
         let Credential::Ticket { grant, .. } = self.credential(self.id(node)) else {
             return;
         };
@@ -167,6 +224,18 @@ impl Mesh {
             0,
             Letter::Roster(self.network, Roster::Revoked { from, record }),
         );
+    }
+
+    /// Whether a node's disk holds the owner's word that another's ticket is withdrawn.
+    #[must_use]
+    pub fn knows_revoked(&self, at: NodeIndex, node: NodeIndex) -> bool {
+        let Credential::Ticket { grant, .. } = self.credential(self.id(node)) else {
+            return false;
+        };
+        let ticket = grant.grant.ticket;
+        let rows = self.world.nodes[at].disk.load(self.network);
+        let mut keys = rows.iter().map(|(key, _)| key);
+        keys.any(|key| key.table == Table::Revoked && key.row.as_ref() == ticket.0)
     }
 
     /// Whether an actor or driver of a node lives now.

@@ -1,13 +1,17 @@
 //! The world as tests and commands use it.
 
 mod boots;
+mod checking;
 mod clients;
+mod fills;
+mod graph;
 mod hardware;
 mod paths;
 mod trips;
 mod watching;
 
 use crate::builder::MeshBuilder;
+use crate::checkers::Seen;
 use crate::costs::Costs;
 use crate::drivers::DriverOut;
 use crate::drivers::gateway::{Answer, Ask, Gateway};
@@ -21,14 +25,15 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{Effect, Exit, Signer, Source, Switchboard};
 use messages::roster::{Contact, Seed as RosterSeed};
 use messages::{
-    Address, Credential, DeviceId, Digest, Grant, Label, List, Micros, ModelAdvert, NetworkId,
-    NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker,
+    Address, Credential, DeviceId, Digest, Grant, Label, List, Micros, ModelAdvert, Neighbourhood,
+    NetworkId, NodeId, RequestId, Signature, SignedGrant, TicketKey, Wall, inference_worker,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) use clients::Agenda;
 pub use clients::{Arrivals, Client, Process};
+pub use graph::Graph;
 
 /// One request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +55,12 @@ impl ClientId {
 pub struct Report {
     /// World time in microseconds.
     pub time_us: u64,
+    /// All that happened: turns of machines and drivers, packets that arrived, deadlines.
+    pub events: u64,
     /// Turns of machines.
     pub turns: u64,
+    /// Letters between the actors of all nodes, their drivers included.
+    pub letters: u64,
     /// Entries of the trace.
     pub trace_events: u64,
     /// The trace's digest: equal for equal runs.
@@ -70,6 +79,7 @@ pub struct Mesh {
     pub(crate) network: NetworkId,
     pub(crate) owner: NodeId,
     pub(crate) one_ticket: bool,
+    pub(crate) neighbourhood: Neighbourhood,
     /// What clients are going to do.
     pub(crate) agenda: Agenda,
 }
@@ -98,9 +108,12 @@ impl Mesh {
             shuffled: false,
             absent: Vec::new(),
             hosts: false,
+            bare: false,
             one_ticket: false,
             clocks: BTreeMap::new(),
             costs: Costs::NONE,
+            checked: false,
+            neighbourhood: Neighbourhood::DEFAULT,
         }
     }
 
@@ -130,8 +143,10 @@ impl Mesh {
             mailboxes: BTreeMap::new(),
             requests: 0,
             drivers,
+            outlet: self.world.outlet.take(),
         });
         self.world.network.silence(self.world.time, node, false);
+        self.world.show(node, &Seen::Boots);
         let children = self.plan(node, number).children();
         let effects = children
             .into_iter()
@@ -178,9 +193,10 @@ impl Mesh {
             Some(boot) => {
                 boot.requests += 1;
                 request.n = boot.requests;
-                if boot.switchboard.live(gateway).is_some() {
+                if boot.live(gateway).is_some() {
                     let seed = ask.seed_for(request, me, arrived);
-                    boot.drivers.gateway.ask(seed, &mut out);
+                    boot.drivers.gateway.ask(seed.clone(), &mut out);
+                    self.world.show(node, &Seen::Asked(&seed));
                 } else {
                     place.past.insert(request, Answer::refused());
                 }
@@ -208,6 +224,7 @@ impl Mesh {
         if let Some(boot) = &mut self.world.nodes[client.node].boot {
             boot.drivers.gateway.hang_up(client.request, &mut out);
         }
+        self.world.show(client.node, &Seen::HungUp(client.request));
         self.world.carry_out(client.node, out);
     }
 
@@ -224,6 +241,7 @@ impl Mesh {
 
     /// A node stands still, as a stopped process does.
     pub fn freeze(&mut self, node: NodeIndex) {
+        self.world.show(node, &Seen::Disturbed);
         self.world.nodes[node].frozen.get_or_insert_default();
         self.world.network.silence(self.world.time, node, true);
         self.world.network.check_hearing(self.world.time);
@@ -233,6 +251,7 @@ impl Mesh {
     /// A frozen node goes on: what it missed happens at once.
     pub fn thaw(&mut self, node: NodeIndex) {
         self.world.thaw(node);
+        self.world.show(node, &Seen::Thaws);
     }
 
     /// An actor or driver of a node crashes. Tells whether it was alive.
@@ -283,6 +302,14 @@ impl Mesh {
         boot.executor.view(who).map(|view| view.phase.to_owned())
     }
 
+    /// The figures of an actor of a node, as a console would show them.
+    #[must_use]
+    pub fn facts(&self, node: NodeIndex, who: Address) -> Vec<(&'static str, String)> {
+        let boot = self.world.nodes[node].boot.as_ref();
+        let view = boot.and_then(|boot| boot.executor.view(who));
+        view.map_or_else(Vec::new, |view| view.facts)
+    }
+
     /// A node's id.
     #[must_use]
     pub fn id(&self, node: NodeIndex) -> NodeId {
@@ -324,7 +351,9 @@ impl Mesh {
     pub fn report(&self) -> Report {
         Report {
             time_us: self.world.time,
+            events: self.world.happened,
             turns: self.world.turns,
+            letters: self.world.letters,
             trace_events: self.world.trace.events(),
             trace: self.world.trace.digest(),
             packets: self.world.network.packets,
@@ -370,6 +399,7 @@ impl Mesh {
             credential: self.credential(me),
             contacts,
             devices: workers.iter().map(|worker| worker.device).collect(),
+            neighbourhood: self.neighbourhood,
             app_version: Label::truncated("simulated"),
         };
         tree::Plan {

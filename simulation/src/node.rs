@@ -8,7 +8,7 @@ use crate::drivers::gateway::{Answer, Gateway};
 use crate::drivers::store::{Disk, Store};
 use crate::drivers::transport::{Air, Transport};
 use crate::event::{NodeIndex, Time};
-use crate::executor::Executor;
+use crate::executor::{Executor, Outlet};
 use crate::network::Network;
 use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{
@@ -57,6 +57,28 @@ pub(crate) struct Boot {
     pub(crate) mailboxes: BTreeMap<Address, Mailbox>,
     pub(crate) requests: u64,
     pub(crate) drivers: Drivers,
+    /// Where the actors are, if not here.
+    pub(crate) outlet: Option<Box<dyn Outlet>>,
+}
+
+impl Boot {
+    /// The life that an address has now.
+    pub(crate) fn live(&self, who: Address) -> Option<Incarnation> {
+        match &self.outlet {
+            Some(outlet) => outlet.live(who),
+            None => self.switchboard.live(who),
+        }
+    }
+
+    /// Makes a leaf reachable.
+    pub(crate) fn leaf_up(&mut self, leaf: Address) {
+        if let Some(outlet) = &mut self.outlet {
+            outlet.leaf_up(leaf);
+        } else {
+            let life = self.switchboard.leaf_up(leaf);
+            self.mailboxes.insert(leaf, Mailbox::new(leaf, life));
+        }
+    }
 }
 
 /// The drivers of one boot.
@@ -129,6 +151,12 @@ impl Mailbox {
         self.depth += Depth::of(&class);
         self.mail.push_back((from, Mail::Letter(letter)));
         Ok(())
+    }
+
+    /// What waits; what is being worked on waits no more.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Mail> {
+        let mail = self.mail.iter().skip(usize::from(self.begun));
+        mail.map(|(_, mail)| mail)
     }
 
     /// Whether there is something to do.
@@ -221,7 +249,7 @@ impl Drivers {
                     .command(command, &mut Air { now, network }, out);
             }
             Mail::Letter(Letter::Stream(stream, command)) => {
-                self.transport.stream_command(stream, command, out);
+                self.transport.stream_command(now, stream, command, out);
             }
             Mail::Letter(Letter::Store(command)) => self.store.command(disk, command, out),
             Mail::Letter(Letter::Gateway(command)) => self.gateway.command(now, command, out),

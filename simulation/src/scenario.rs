@@ -54,9 +54,10 @@ mod tests;
 pub use error::ScenarioError;
 pub use values::seeds_of;
 
-use crate::{Mesh, Report};
+use crate::{Mesh, MeshBuilder, Report};
 use plan::Plan;
 use run::Run;
+use std::collections::BTreeMap;
 
 /// A scenario that was read and checked.
 #[derive(Clone, Debug)]
@@ -78,6 +79,8 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// Lines of faults that found nobody to strike.
     pub missed: Vec<usize>,
+    /// Lines of expectations whose moment never came: a fault before it found nobody.
+    pub unseen: Vec<usize>,
 }
 
 impl Scenario {
@@ -122,11 +125,32 @@ impl Scenario {
         })
     }
 
+    /// What guards nothing in a test run of these outcomes, a sentence each: a fault that finds
+    /// nobody with more than half of the seeds, and an expectation that is not looked at with them.
+    #[must_use]
+    pub fn idle(outcomes: &[Outcome]) -> Vec<String> {
+        let count = |lines: fn(&Outcome) -> &Vec<usize>| {
+            let mut times = BTreeMap::new();
+            for line in outcomes.iter().flat_map(lines) {
+                *times.entry(*line).or_insert(0) += 1;
+            }
+            times.into_iter().filter(|(_, n)| n * 2 > outcomes.len())
+        };
+        let seeds = outcomes.len();
+        let missed = count(|it| &it.missed).map(|(line, n)| {
+            format!("the fault of line {line} finds nobody with {n} of {seeds} seeds")
+        });
+        let unseen = count(|it| &it.unseen).map(|(line, n)| {
+            format!("the expectation of line {line} has no moment with {n} of {seeds} seeds")
+        });
+        missed.chain(unseen).collect()
+    }
+
     /// Runs the combination that falls to this seed, every draw from the seed.
     #[must_use]
     pub fn run(&self, seed: u64) -> Outcome {
         let plan = self.plan(seed);
-        Run::new(plan, seed, plan.builder(Mesh::seed(seed)), true).go()
+        Run::new(plan, seed, self.builder(seed), true).go()
     }
 
     /// The same in real hosts under real supervisors: what comes of the run must be equal. Hosts
@@ -136,6 +160,10 @@ impl Scenario {
     pub fn run_on_hosts(&self, seed: u64) -> Outcome {
         let plan = self.plan(seed);
         Run::new(plan, seed, plan.builder(Mesh::seed(seed)).hosts(), false).go()
+    }
+
+    fn builder(&self, seed: u64) -> MeshBuilder {
+        self.plan(seed).builder(Mesh::seed(seed)).checked()
     }
 
     fn plan(&self, seed: u64) -> &Plan {

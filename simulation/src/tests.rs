@@ -1,5 +1,6 @@
 //! What the foundation promises, in virtual time.
 
+mod bare;
 mod clients;
 mod clocks;
 mod completion;
@@ -9,12 +10,16 @@ mod costs;
 mod disks;
 mod engines;
 mod failover;
+#[cfg(feature = "conformance")]
+mod free;
 mod hardships;
 mod membership;
 mod minting;
 mod nats;
+mod neighbourhood;
 mod paths;
-mod stall;
+mod replays;
+mod schedules;
 mod supervision;
 mod swarm;
 
@@ -25,7 +30,7 @@ const TOKENS: u32 = 24;
 
 /// Nodes that have met: sessions are active and adverts are known.
 fn met(builder: MeshBuilder) -> Mesh {
-    let mut mesh = builder.build();
+    let mut mesh = builder.checked().build();
     mesh.run_for(secs(2));
     assert_eq!(mesh.crashes(), Vec::<String>::new());
     mesh
@@ -38,6 +43,7 @@ fn finish(mesh: &mut Mesh, client: ClientId) -> Answer {
     });
     let answer = mesh.answer(client);
     assert!(over, "the request hangs: {answer:?}");
+    assert_eq!(mesh.violations(), []);
     answer
 }
 

@@ -1,22 +1,31 @@
 //! The loop: take the earliest event, let one actor take one turn, carry out what it does.
 
 mod births;
+mod checking;
 mod driving;
+mod events;
+mod outside;
 mod paths;
 mod power;
+pub(crate) mod reasons;
+mod spare;
 pub(crate) mod trip;
 mod turns;
 
+use crate::checkers::Seen;
 use crate::costs::Costs;
 use crate::event::{Event, NodeIndex, Occurrence, Time};
-use crate::executor::Executor;
+use crate::executor::{Executor, Outlet};
 use crate::network::Network;
 use crate::node::{Mailbox, Node};
+use crate::record::Recorder;
 use kernel::{
-    Action, Effect, Entropy, Exit, How, Incarnation, Mono, Now, Source, Trace, TraceEvent, Turn,
+    Action, Effect, Entropy, Exit, How, Incarnation, Mail, Mono, Now, Source, TraceEvent, Turn,
 };
-use messages::{Address, Digest, Letter};
-use std::collections::BinaryHeap;
+use messages::ports::gateway::Command;
+use messages::{Address, Digest, Letter, Neighbourhood, RequestId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{swap, take};
 
 /// Everything.
 pub(crate) struct World {
@@ -24,12 +33,20 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) network: Network,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Recorder,
     /// Whether simultaneous turns are drawn in any order.
     pub(crate) shuffled: bool,
     /// Exits that were not asked for, in order.
     pub(crate) crashes: Vec<(NodeIndex, Address, Exit)>,
+    /// Requests of which text found no room at the gateway.
+    pub(crate) text_shed: BTreeSet<(NodeIndex, RequestId)>,
     pub(crate) turns: u64,
+    /// Letters that mailboxes let in.
+    pub(crate) letters: u64,
+    /// Events that were taken.
+    pub(crate) happened: u64,
+    /// So many nodes have sessions with each other; in a larger mesh not everybody has.
+    pub(crate) full_max: usize,
     /// How long turns, births and loads take.
     pub(crate) costs: Costs,
     /// Draws how long turns and births take.
@@ -37,10 +54,19 @@ pub(crate) struct World {
     /// Draws what a power cut leaves of a write.
     pub(crate) wreck: Entropy,
     pub(crate) trips: trip::Trips,
-    heap: BinaryHeap<Event>,
-    sequence: u64,
+    /// Why jobs are refused and sessions end, where somebody wants to know.
+    pub(crate) reasons: Option<reasons::Reasons>,
+    /// The rounds of busy nodes: in a tenth of each they run.
+    pub(crate) busy: BTreeMap<NodeIndex, Time>,
+    events: events::Events,
+    spare: spare::Spare,
     schedule: Entropy,
     make_executor: Box<dyn Fn() -> Box<dyn Executor>>,
+    /// Where the actors of the next boot are, if not in this world.
+    pub(crate) outlet: Option<Box<dyn Outlet>>,
+    /// Bugs that the checkers are to catch.
+    #[cfg(test)]
+    pub(crate) plants: crate::checkers::tests::plant::Plants,
 }
 
 impl World {
@@ -56,18 +82,27 @@ impl World {
             seed,
             nodes,
             network,
-            trace: Trace::new(),
+            trace: Recorder::new(),
             shuffled,
             crashes: Vec::new(),
+            text_shed: BTreeSet::new(),
             turns: 0,
+            letters: 0,
+            happened: 0,
+            full_max: Neighbourhood::DEFAULT.seek() + 1,
             costs: Costs::NONE,
             toil: stream(seed, "costs"),
             trips: trip::Trips::default(),
+            reasons: None,
+            busy: BTreeMap::new(),
             wreck: stream(seed, "wrecks"),
-            heap: BinaryHeap::new(),
-            sequence: 0,
+            events: events::Events::default(),
+            spare: spare::Spare::default(),
             schedule: Entropy::from_number(!seed),
             make_executor,
+            outlet: None,
+            #[cfg(test)]
+            plants: Default::default(),
         }
     }
 
@@ -77,17 +112,16 @@ impl World {
 
     /// Takes the next event, unless it lies after `until`.
     pub(crate) fn step(&mut self, until: Time) -> bool {
-        match self.heap.peek() {
-            Some(event) if event.at <= until => {}
-            Some(_) | None => {
-                self.time = self.time.max(until);
-                return false;
-            }
+        if self.events.next_at().is_none_or(|at| at > until) {
+            self.time = self.time.max(until);
+            return false;
         }
-        let Some(event) = self.heap.pop() else {
+        let Some(event) = self.events.pop() else {
             return false;
         };
         self.time = self.time.max(event.at);
+        self.happened += 1;
+        self.trace.time = self.time;
         let Some(node) = self.nodes.get_mut(event.node) else {
             return true;
         };
@@ -102,7 +136,9 @@ impl World {
             missed.push(event);
             return true;
         }
+        let node = event.node;
         self.happen(event);
+        self.check(node);
         true
     }
 
@@ -114,16 +150,14 @@ impl World {
         let boot = boot.number;
         let drawn = self.shuffled && matches!(what, Occurrence::Turn(..));
         let tie = if drawn { self.schedule.number() } else { 0 };
-        self.sequence += 1;
-        let sequence = self.sequence;
-        self.heap.push(Event {
+        let event = Event {
             at,
             tie,
-            sequence,
             node,
             boot,
             what,
-        });
+        };
+        self.events.push(self.time, event);
     }
 
     /// Puts back what a frozen node has missed.
@@ -137,16 +171,28 @@ impl World {
 
     /// Carries out effects in the name of `from`.
     pub(crate) fn apply(&mut self, node: NodeIndex, from: Source, mut effects: Vec<Effect>) {
-        let mut actions = Vec::new();
+        let mut actions = take(&mut self.spare.actions);
         if let Some(boot) = &mut self.nodes[node].boot {
+            if let Some(outlet) = &mut boot.outlet {
+                return outlet.apply(from, effects);
+            }
             boot.switchboard.apply(from, &mut effects, &mut actions);
         }
+        effects.clear();
+        self.spare.effects = effects;
         self.act(node, actions);
+    }
+
+    /// Carries out one effect in the name of `from`.
+    pub(crate) fn apply_one(&mut self, node: NodeIndex, from: Source, effect: Effect) {
+        let mut effects = take(&mut self.spare.effects);
+        effects.push(effect);
+        self.apply(node, from, effects);
     }
 
     /// Sends a letter from outside.
     pub(crate) fn tell(&mut self, node: NodeIndex, letter: Letter) {
-        self.apply(node, Source::World, vec![Effect::Tell(letter)]);
+        self.apply_one(node, Source::World, Effect::Tell(letter));
     }
 
     /// A life ended without being asked to.
@@ -165,6 +211,9 @@ impl World {
         let Some(boot) = &mut self.nodes[node].boot else {
             return;
         };
+        if let Some(outlet) = &mut boot.outlet {
+            return outlet.leaf_down(who);
+        }
         boot.mailboxes.remove(&who);
         let mut actions = Vec::new();
         let leaves = if who == Address::Transport {
@@ -175,6 +224,8 @@ impl World {
         boot.switchboard.exited(now, who, life, exit, &mut actions);
         for leaf in leaves {
             if let Some(life) = boot.switchboard.live(leaf) {
+                let gone = Seen::Leaf(leaf, false);
+                self.trace.show(node, now, &gone);
                 boot.mailboxes.remove(&leaf);
                 boot.switchboard
                     .exited(now, leaf, life, Exit::Normal, &mut actions);
@@ -216,6 +267,8 @@ impl World {
             | Occurrence::DialTimeout(_)
             | Occurrence::Read(_)
             | Occurrence::IdleCheck(_)
+            | Occurrence::StallCheck(_)
+            | Occurrence::Window(_)
             | Occurrence::Resend(_)
             | Occurrence::Punch(_)
             | Occurrence::Engine(..)
@@ -239,6 +292,7 @@ impl World {
     fn machine_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation, turn: Turn) {
         let now = self.now(node);
         self.turns += 1;
+        self.hear_turn(node, &turn);
         self.trace.add_turn(now, index_of(node), who, life, &turn);
         let Some(boot) = &mut self.nodes[node].boot else {
             return;
@@ -247,12 +301,13 @@ impl World {
         if let Some(exit) = outcome.exit {
             return self.exited(node, who, life, exit);
         }
-        if let Some(mailbox) = boot.mailboxes.get_mut(&who) {
-            mailbox.deadline = outcome.deadline.map(|deadline| deadline.at);
-        }
-        self.arm(node, who, life);
-        if !outcome.effects.is_empty() {
-            let effects = TraceEvent::Effects(outcome.effects);
+        let deadline = outcome.deadline.map(|deadline| deadline.at);
+        self.arm_for(node, (who, life), deadline, now.mono);
+        let effects = outcome.effects;
+        #[cfg(test)]
+        let effects = self.tampered_effects(node, who, effects);
+        if !effects.is_empty() {
+            let effects = TraceEvent::Effects(effects);
             self.trace.add(now, index_of(node), who, life, &effects);
             if let TraceEvent::Effects(effects) = effects {
                 self.apply_turn(node, (who, life), effects);
@@ -261,13 +316,14 @@ impl World {
     }
 
     fn act(&mut self, node: NodeIndex, mut actions: Vec<Action>) {
+        let mut more = take(&mut self.spare.more);
         while !actions.is_empty() {
-            let mut more = Vec::new();
-            for action in actions {
+            for action in actions.drain(..) {
                 self.act_once(node, action, &mut more);
             }
-            actions = more;
+            swap(&mut actions, &mut more);
         }
+        (self.spare.actions, self.spare.more) = (actions, more);
         let Some(boot) = &self.nodes[node].boot else {
             return;
         };
@@ -296,9 +352,16 @@ impl World {
                 if mailbox.life != life {
                     *mailbox = Mailbox::new(to, life);
                 }
+                let letters = u64::from(matches!(mail, Mail::Letter(_)));
                 match mailbox.enter(from, mail) {
-                    Ok(()) => self.schedule_turn(node, to, life),
+                    Ok(()) => {
+                        self.letters += letters;
+                        self.schedule_turn(node, to, life);
+                    }
                     Err(letter) => {
+                        if let Letter::Gateway(Command::Delta { request, .. }) = &*letter {
+                            self.text_shed.insert((node, *request));
+                        }
                         let event = TraceEvent::Shed(letter.clone());
                         self.trace.add(now, index_of(node), to, life, &event);
                         boot.switchboard.refused(from, *letter, more);

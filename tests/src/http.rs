@@ -74,6 +74,28 @@ pub fn post(address: &str, path: &str, body: &str) -> Reply {
     whole(send(address, "POST", path, body))
 }
 
+/// A request whose answer nobody reads yet. Dropping it hangs up.
+#[derive(Debug)]
+pub struct Asked {
+    connection: BufReader<TcpStream>,
+}
+
+impl Asked {
+    /// Waits for the answer.
+    #[must_use]
+    pub fn read(self) -> Reply {
+        whole(self.connection)
+    }
+}
+
+/// `POST` of a JSON body, without waiting for the answer.
+#[must_use]
+pub fn ask(address: &str, path: &str, body: &str) -> Asked {
+    Asked {
+        connection: send(address, "POST", path, body),
+    }
+}
+
 /// `POST` whose answer is an event stream.
 #[must_use]
 pub fn stream(address: &str, path: &str, body: &str) -> Stream {

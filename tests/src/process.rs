@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Longer than a start takes on any machine.
 const START_WAIT: Duration = Duration::from_secs(60);
 
-/// The log of a home's node.
-const LOG: &str = "test.log";
+/// Where a node that tests start writes what it logs, in its home.
+pub const LOG: &str = "test.log";
 
 /// A folder that goes with its value, unless its test fails.
 #[derive(Debug)]
@@ -90,7 +90,69 @@ pub fn command(home: &Path, arguments: &[&str]) -> Command {
 /// Runs a command to its end.
 #[must_use]
 pub fn run(home: &Path, arguments: &[&str]) -> Output {
-    command(home, arguments).output().expect("mesh-node runs")
+    finish(&mut command(home, arguments))
+}
+
+/// Runs a command to its end. One that goes on instead, as a node does, fails its test.
+#[must_use]
+pub fn finish(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().expect("the command runs");
+    let pid = child.id().to_string();
+    let (sender, ended) = mpsc::channel();
+    // Nobody waits any more once the deadline is over.
+    std::thread::spawn(move || drop(sender.send(child.wait_with_output())));
+    if let Ok(output) = ended.recv_timeout(START_WAIT) {
+        return output.expect("its output");
+    }
+    let _ = Command::new("kill").args(["-KILL", &pid]).status();
+    panic!("it does not end: {command:?}");
+}
+
+/// A command within another one that sets up its surroundings, such as `unshare --net`.
+#[must_use]
+pub fn within(surroundings: &[&str], inner: &Command) -> Command {
+    let mut command = Command::new(surroundings[0]);
+    command
+        .args(&surroundings[1..])
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+/// What a process prints, as it comes.
+#[derive(Debug)]
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    /// Of a process whose standard output is a pipe.
+    #[must_use]
+    pub fn of(child: &mut Child) -> Self {
+        let stdout = child.stdout.take().expect("a pipe");
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(lines)
+    }
+
+    /// The next line. None in time fails the test.
+    #[must_use]
+    pub fn wait_for_line(&self) -> String {
+        let line = self.0.recv_timeout(START_WAIT);
+        line.expect("another line is printed")
+    }
 }
 
 /// Where the logs of all lives of a home's node go.
@@ -106,7 +168,7 @@ fn log(home: &Path) -> fs::File {
 #[derive(Debug)]
 pub struct Node {
     child: Child,
-    lines: Receiver<String>,
+    lines: Lines,
     /// Its id, as it printed it.
     pub id: String,
     /// Where its API listens.
@@ -130,21 +192,18 @@ impl Node {
     #[must_use]
     pub fn serve_everywhere(home: &Path, arguments: &[&str]) -> Self {
         let fixed = ["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
-        let all = [&fixed[..], arguments].concat();
-        let mut child = command(home, &all)
+        Self::start(home, &mut command(home, &[&fixed[..], arguments].concat()))
+    }
+
+    /// The same, of a command that serves this home.
+    #[must_use]
+    pub fn start(home: &Path, serve: &mut Command) -> Self {
+        let mut child = serve
             .stdout(Stdio::piped())
             .stderr(log(home))
             .spawn()
             .expect("mesh-node starts");
-        let stdout = child.stdout.take().expect("a pipe");
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let lines = Lines::of(&mut child);
         let mut node = Self {
             child,
             lines,
@@ -158,10 +217,7 @@ impl Node {
 
     fn read_until_ready(&mut self) {
         loop {
-            let line = self
-                .lines
-                .recv_timeout(START_WAIT)
-                .expect("the node gets ready");
+            let line = self.lines.wait_for_line();
             if let Some(id) = line.strip_prefix("node ") {
                 id.clone_into(&mut self.id);
             } else if let Some(url) = line.strip_prefix("api http://") {
@@ -193,6 +249,13 @@ impl Node {
     pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it is gone");
+    }
+
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn runs(&mut self) -> bool {
+        let ended = self.child.try_wait().expect("it can be asked");
+        ended.is_none()
     }
 
     /// Waits for its end.

@@ -15,18 +15,37 @@ impl InferenceWorker {
     pub(crate) fn on_job(&mut self, now: Now, sink: Sink, job: Box<Job>, out: &mut Outbox) {
         if let Some(held) = self.jobs.at(sink) {
             if !supersedes(job.id, held) {
+                kernel::sometimes!(true, "worker: a sink asks for an overtaken job");
                 // The same job again, an older try that was overtaken, or a sink's confusion: the
                 // sink's replies belong to the job that it carries.
                 return;
             }
+            kernel::sometimes!(true, "worker: a newer try takes the older one's place");
             self.let_go(held, out);
         }
         if let Err(why) = self.may_take(&job) {
+            kernel::sometimes!(
+                matches!(why, Refusal::Draining),
+                "worker: a job comes while it drains"
+            );
+            kernel::sometimes!(
+                matches!(why, Refusal::Busy { .. }),
+                "worker: a job comes while the engine loads"
+            );
+            kernel::sometimes!(
+                matches!(why, Refusal::EngineFailed(_)),
+                "worker: a job comes while the engine is failed"
+            );
+            kernel::sometimes!(
+                matches!(why, Refusal::NoModel),
+                "worker: a job names a model that is not served"
+            );
             return refuse(sink, job.id.attempt, why, out);
         }
         let tokens = jobs::resumed(&job);
-        if tokens >= jobs::end_at(&job) {
+        if tokens > 0 && tokens >= jobs::end_at(&job) {
             // Nothing is left to draw: no slot is needed to say so.
+            kernel::sometimes!(true, "worker: a resumed job has nothing left to draw");
             self.finished += 1;
             let (attempt, reason) = (job.id.attempt, EndReason::Length);
             return out.tell(sink.reply(JobReply::End(End {
@@ -64,9 +83,16 @@ impl InferenceWorker {
         let full = load.active >= load.slots && !self.may_wait(job.id.origin, load);
         // The same job at another sink: the engine knows jobs by their id alone.
         let twin = self.jobs.get(job.id).is_some();
+        kernel::sometimes!(greedy, "worker: an origin has all the jobs it may");
+        kernel::sometimes!(full, "worker: the queue is full");
+        kernel::sometimes!(twin, "worker: the same job comes by another sink");
         if greedy || full || twin {
             let turns = 1 + load.queued / load.slots;
             let retry_after_ms = RETRY_AFTER_MS.saturating_mul(turns).min(RETRY_AFTER_MAX_MS);
+            kernel::sometimes!(
+                retry_after_ms == RETRY_AFTER_MAX_MS,
+                "worker: the longest wait is advised"
+            );
             return Err(Refusal::Busy { retry_after_ms });
         }
         Ok(())
@@ -82,16 +108,29 @@ impl InferenceWorker {
         }
         let reserve = load.queue_max.div_ceil(RESERVE_PART);
         let share = (load.queue_max - reserve) / count(self.queue.origins()).max(1);
+        kernel::sometimes!(
+            free > 0 && free <= reserve,
+            "worker: the last places are kept for other origins"
+        );
+        kernel::sometimes!(
+            mine >= share,
+            "worker: an origin has its share of the queue"
+        );
         free > reserve && mine < share
     }
 
     pub(crate) fn on_cancel(&mut self, sink: Sink, attempt: u32, out: &mut Outbox) {
         if let Some(held) = self.jobs.at(sink).filter(|held| held.attempt <= attempt) {
+            kernel::sometimes!(true, "worker: a job is cancelled");
             self.let_go(held, out);
         }
     }
 
     pub(crate) fn on_sink_down(&mut self, sink: Sink, out: &mut Outbox) {
+        kernel::sometimes!(
+            self.jobs.at(sink).is_some(),
+            "worker: a sink goes down under its job"
+        );
         if let Some(held) = self.jobs.at(sink) {
             self.let_go(held, out);
         }
@@ -102,6 +141,7 @@ impl InferenceWorker {
         let Some(entry) = held.and_then(|id| self.jobs.get_mut(id)) else {
             return;
         };
+        kernel::sometimes!(flow == Flow::Full, "worker: a sink is full");
         entry.full = match flow {
             Flow::Full => entry.full.or(Some(now.mono)),
             Flow::Ready => None,
@@ -121,6 +161,7 @@ impl InferenceWorker {
         };
         match why {
             ReturnReason::Busy | ReturnReason::ParkFull => {
+                kernel::sometimes!(true, "worker: a reply finds no room");
                 self.refuse_job(held, Refusal::TooSlow, out);
             }
             ReturnReason::NoActor | ReturnReason::StartFailed => self.let_go(held, out),
@@ -134,6 +175,10 @@ impl InferenceWorker {
         self.draining = true;
         self.report.urgent();
         let waiting: Vec<JobId> = self.queue.ids().collect();
+        kernel::sometimes!(
+            !waiting.is_empty(),
+            "worker: waiting jobs are refused as it drains"
+        );
         for id in waiting {
             self.refuse_job(id, Refusal::Draining, out);
         }
@@ -143,6 +188,7 @@ impl InferenceWorker {
     pub(crate) fn shed_slow(&mut self, now: Now, out: &mut Outbox) {
         let slow = |entry: &Entry| entry.full.is_some_and(|since| since + FULL_MAX <= now.mono);
         for id in self.jobs.ids(slow) {
+            kernel::sometimes!(true, "worker: a slow sink is given up");
             self.refuse_job(id, Refusal::TooSlow, out);
         }
     }
@@ -151,6 +197,7 @@ impl InferenceWorker {
     pub(crate) fn beacon(&mut self, now: Now, out: &mut Outbox) {
         let steps = self.engine.progress();
         for id in self.jobs.ids(|entry| entry.sent + BEACON_AFTER <= now.mono) {
+            kernel::sometimes!(true, "worker: a beacon is sent");
             self.reply(
                 now,
                 id,
@@ -198,6 +245,7 @@ impl InferenceWorker {
     /// Gives all jobs up because the engine, which knows none of them any more, is lost.
     pub(crate) fn refuse_all(&mut self, why: &Label<REASON_BYTES_MAX>, out: &mut Outbox) {
         for id in self.jobs.ids(|_| true) {
+            kernel::sometimes!(true, "worker: every job is refused with its engine");
             self.queue.remove(id);
             if let Some(entry) = self.jobs.remove(id) {
                 refuse(
@@ -218,6 +266,10 @@ impl InferenceWorker {
         };
         self.queue.remove(id);
         self.engine.unwant(id);
+        kernel::sometimes!(
+            entry.is_beginning(),
+            "worker: a prompt is given up while the engine reads it"
+        );
         if entry.is_beginning() {
             self.engine.forsake();
         }

@@ -17,6 +17,7 @@ impl InferenceWorker {
         match event {
             Event::Ready { models } => self.on_ready(now, models, out),
             Event::Failed { why } => {
+                kernel::sometimes!(true, "worker: the engine fails");
                 self.refuse_all(&why, out);
                 self.engine.enter(Phase::Failed(why));
                 self.report.urgent();
@@ -32,6 +33,7 @@ impl InferenceWorker {
                 self.on_began(now, job, prompt, prompt_tokens, out);
             }
             Event::Rejected { job, why } => {
+                kernel::sometimes!(true, "worker: the engine rejects a job");
                 self.engine.began(now.mono);
                 if self.owes_nothing(job) {
                     self.refuse_job(job, why, out);
@@ -58,6 +60,7 @@ impl InferenceWorker {
         for id in waiting {
             let model = self.jobs.get(id).map(|entry| entry.model);
             if model.is_some_and(|model| self.engine.advert(model).is_none()) {
+                kernel::sometimes!(true, "worker: a waiting job's model is gone");
                 self.refuse_job(id, Refusal::NoModel, out);
             }
         }
@@ -79,9 +82,13 @@ impl InferenceWorker {
         }
         entry.phase = jobs::Phase::Running;
         if entry.expect.is_some_and(|expect| expect != prompt) {
+            kernel::sometimes!(
+                true,
+                "worker: a prompt comes to other tokens than at the first holder"
+            );
             return self.refuse_job(id, Refusal::PromptMismatch, out);
         }
-        let model = entry.model;
+        let (model, is_whole) = (entry.model, entry.position >= entry.end_at);
         let Some(compute) = self.engine.advert(model).map(|advert| advert.compute) else {
             return self.refuse_job(id, Refusal::NoModel, out);
         };
@@ -93,6 +100,10 @@ impl InferenceWorker {
             compute,
         };
         self.reply(now, id, JobReply::Accepted(accepted), out);
+        if is_whole {
+            // No token was asked for: the prompt's length is the answer.
+            self.end_job(id, EndReason::Length, out);
+        }
     }
 
     fn on_drawn(&mut self, now: Now, id: JobId, drawn: Drawn, out: &mut Outbox) {
@@ -182,6 +193,7 @@ impl InferenceWorker {
     }
 
     pub(crate) fn on_silence(&mut self, now: Now, out: &mut Outbox) {
+        kernel::sometimes!(true, "worker: the engine is silent");
         self.give_up_engine(Label::truncated("the engine does not answer"), out);
         self.attach_engine(now, out);
     }

@@ -71,9 +71,14 @@ impl Entry {
         matches!(self.phase, Phase::Beginning)
     }
 
+    /// Whether it decodes.
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
     /// Whether it takes part in the next step.
     pub(crate) const fn is_steppable(&self) -> bool {
-        matches!(self.phase, Phase::Running) && self.full.is_none()
+        self.is_running() && self.full.is_none()
     }
 }
 

@@ -12,8 +12,9 @@
 //!
 //! # Output
 //! To the sink, in this order: `Accepted`, `Tokens` without gaps from position `resume.len()`,
-//! `Beacon` at most 400 ms after whatever was sent last, then once `End` or `Refused`. To the
-//! engine: `Attach`, `Begin`, `Step` (one at a time), `End`. To router, rosters and observer: what
+//! `Beacon` at most 400 ms after whatever was sent last, then once `End` or `Refused`. A job of no
+//! tokens ends behind `Accepted`. To the engine: `Attach`, `Begin`, `Step` (one at a time), `End`.
+//! To router, rosters and observer: what
 //! the device serves and how busy it is.
 //!
 //! A job waits for its slot (queued), for the engine to read its prompt (beginning), or for its
@@ -327,6 +328,7 @@ impl Machine for InferenceWorker {
 
     fn invariants(&self) {
         self.jobs.invariants();
+        self.report.invariants();
         let load = self.load();
         assert!(load.active <= self.seed.slots, "more jobs than slots");
         assert!(
@@ -351,7 +353,12 @@ impl Machine for InferenceWorker {
                 self.jobs.of_origin(id.origin) <= most,
                 "too many jobs of one origin"
             );
-            assert!(entry.position < entry.end_at, "an answer is too long");
+            // One of no tokens is whole as soon as its prompt was read.
+            let unread = entry.position == 0 && !entry.is_running();
+            assert!(
+                unread || entry.position < entry.end_at,
+                "an answer is too long"
+            );
         }
         for id in self.engine.wanted() {
             assert!(

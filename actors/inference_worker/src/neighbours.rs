@@ -26,6 +26,10 @@ impl InferenceWorker {
     }
 
     pub(crate) fn on_down(&mut self, now: Now, who: Address, why: &Exit, out: &mut Outbox) {
+        kernel::sometimes!(
+            matches!(why, Exit::StartFailed(_)),
+            "worker: a neighbour has spent its restarts"
+        );
         let wait = match why {
             Exit::StartFailed(_) => Some(START_FAILED_WAIT),
             Exit::NoActor => Some(ABSENT_WAIT),
@@ -73,6 +77,10 @@ impl InferenceWorker {
 
     pub(crate) fn resume_with(&mut self, now: Now, who: Address, out: &mut Outbox) {
         self.again.remove(&who);
+        kernel::sometimes!(
+            matches!(who, Address::Engine(_)),
+            "worker: an engine is attached again"
+        );
         match who {
             Address::Engine(_) => self.attach_engine(now, out),
             Address::Router => {
@@ -120,16 +128,19 @@ impl InferenceWorker {
             Letter::Roster(network, _) => match why {
                 ReturnReason::NoActor => self.report.detach(network),
                 ReturnReason::Busy | ReturnReason::ParkFull | ReturnReason::StartFailed => {
+                    kernel::sometimes!(true, "worker: a roster is told again");
                     self.again
                         .insert(Address::Roster(network), now.mono + RETURNED_WAIT);
                 }
             },
             Letter::Router(_) => {
+                kernel::sometimes!(true, "worker: the router is told again");
                 self.again
                     .entry(Address::Router)
                     .or_insert(now.mono + RETURNED_WAIT);
             }
             Letter::Observer(_) => {
+                kernel::sometimes!(true, "worker: the snapshot is told again");
                 self.again
                     .entry(Address::Observer)
                     .or_insert(now.mono + RETURNED_WAIT);

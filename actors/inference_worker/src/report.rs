@@ -46,6 +46,7 @@ impl Report {
     /// Another network is told from now on. Whether there was room for it.
     pub(crate) fn attach(&mut self, network: NetworkId) -> bool {
         if self.networks.len() >= NETWORKS_MAX && !self.networks.contains(&network) {
+            kernel::sometimes!(true, "worker: too many networks attach");
             return false;
         }
         self.networks.insert(network);
@@ -55,6 +56,10 @@ impl Report {
     /// A network is gone.
     pub(crate) fn detach(&mut self, network: NetworkId) {
         self.networks.remove(&network);
+    }
+
+    pub(crate) fn invariants(&self) {
+        assert!(self.networks.len() <= NETWORKS_MAX, "too many networks");
     }
 
     /// Whether that network is told.

@@ -69,6 +69,11 @@ impl Observer {
 
     fn on_fact(&mut self, key: FactKey, fact: Fact) {
         let room = self.facts.len() < FACTS_MAX || self.facts.contains_key(&key);
+        kernel::sometimes!(!room, "observer: too many facts");
+        kernel::sometimes!(
+            !fits(key, &fact),
+            "observer: a fact under a key of another kind"
+        );
         if room && fits(key, &fact) {
             self.facts.insert(key, fact);
         } else {
@@ -81,6 +86,10 @@ impl Observer {
             return;
         }
         let known = self.children.contains_key(&address);
+        kernel::sometimes!(
+            !known && self.children.len() >= CHILDREN_MAX,
+            "observer: too many children"
+        );
         match state {
             ChildState::Gone => {
                 self.children.remove(&address);
@@ -98,6 +107,7 @@ impl Observer {
     }
 
     fn on_query(&mut self, now: Now, query: QueryId, asker: Asker, out: &mut Outbox) {
+        kernel::sometimes!(true, "observer: somebody asks");
         let snapshot = Snapshot {
             wall: now.wall,
             uptime: now.mono,

@@ -35,6 +35,7 @@ impl PeerSession {
             self.leave.ours = true;
             self.leave.until = Some(now.mono + LEAVE);
             if self.streams.count() > 0 {
+                kernel::sometimes!(true, "session: the node leaves while jobs run");
                 self.send(ControlFrame::Leave(false), out);
             }
         }
@@ -53,6 +54,7 @@ impl PeerSession {
     /// Ends a session that is leaving as soon as nothing holds it.
     pub(crate) fn leave_if_idle(&mut self, now: Now, out: &mut Outbox) {
         let over = self.leave.until.is_some_and(|until| now.mono >= until);
+        kernel::sometimes!(over, "session: a leave takes too long");
         let idle = self.leave.ours && self.streams.count() == 0;
         if over || idle {
             if self.leave.ours {
@@ -60,6 +62,18 @@ impl PeerSession {
             }
             self.end(Ended::Left, None, out);
         }
+    }
+
+    /// The roster has enough neighbours: it asks because it sees no stream.
+    pub(crate) fn on_release(&mut self, out: &mut Outbox) {
+        if !self.active {
+            return;
+        }
+        if self.streams.count() > 0 {
+            let peer = self.seed.peer;
+            return out.tell(self.to_roster(roster::Input::InUse { peer }));
+        }
+        self.refuse(Deny::Enough, out);
     }
 
     /// This side does not admit the peer, or withdraws its admission.
@@ -92,6 +106,7 @@ impl PeerSession {
 fn reason(why: &Ended) -> String {
     match why {
         Ended::LinkLost(_) => "the connection was lost".to_owned(),
+        Ended::DeniedByPeer(Deny::Enough) => "the peer has enough neighbours".to_owned(),
         Ended::DeniedByPeer(_) => "refused by the peer".to_owned(),
         Ended::DeniedHere(deny) => deny.to_string(),
         Ended::Left => "the node leaves".to_owned(),

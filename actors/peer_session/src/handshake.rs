@@ -97,6 +97,7 @@ impl PeerSession {
         for id in self.links.all().collect::<Vec<_>>() {
             let due = self.links.get_mut(id).and_then(|link| link.talk.greeting);
             if due.is_some_and(|at| now.mono >= at + GREET_AGAIN) {
+                kernel::sometimes!(true, "session: it greets again");
                 self.say_hello(now, id, out);
             }
         }
@@ -104,10 +105,12 @@ impl PeerSession {
 
     pub(crate) fn on_hello(&mut self, now: Now, id: LinkId, hello: Hello, out: &mut Outbox) {
         if !self.hellos.allow(now.mono) {
+            kernel::sometimes!(true, "session: too many Hellos");
             let why = Deny::Protocol(Label::truncated("too many Hellos"));
             return self.refuse(why, out);
         }
         if self.hello(true).common_version(&hello).is_none() {
+            kernel::sometimes!(true, "session: no version in common");
             return match id == self.links.primary.id {
                 true => self.refuse(Deny::Version, out),
                 false => self.close_link(id, "no protocol version in common", out),
@@ -121,6 +124,7 @@ impl PeerSession {
         let is_answer = hello.features & Hello::ANSWER != 0;
         if is_answer && talk.hello.is_some() {
             // The peer began anew on a greeting of ours and admits us anew.
+            kernel::sometimes!(true, "session: a greeting is answered twice");
             talk.hello = Some((hello, now.mono));
             talk.admitted = false;
             return;
@@ -138,6 +142,7 @@ impl PeerSession {
             self.ask_at = None;
         } else if active {
             // Whether the link in use still carries anything decides which one stays.
+            kernel::sometimes!(true, "session: a Hello comes on a second link");
             self.ping(now, out);
         }
     }
@@ -149,6 +154,7 @@ impl PeerSession {
         match link.talk.phase() {
             Phase::Greeting => {
                 // The peer's Hello met nobody here: ask for it.
+                kernel::sometimes!(true, "session: a Proof comes before its Hello");
                 self.dropped += 1;
                 if link.talk.hello_sent {
                     self.say_hello(now, id, out);
@@ -192,6 +198,7 @@ impl PeerSession {
             (_, Judged::No) => {}
             (Verdict::Unknown, Judged::Asked | Judged::Admitted) => {
                 // A standing admission holds while the roster loads.
+                kernel::sometimes!(true, "session: the roster cannot judge yet");
                 self.ask_at = self.ask_at.map(|_| now.mono + UNKNOWN_AGAIN);
             }
             (Verdict::Deny(why), Judged::Asked | Judged::Admitted) => self.refuse(why, out),
@@ -232,6 +239,10 @@ impl PeerSession {
         ) {
             (true, false) => self.activate(now, out),
             (false, true) => {
+                kernel::sometimes!(
+                    true,
+                    "session: a handshake begins anew under an active session"
+                );
                 self.active = false;
                 self.handshake_until = now.mono + HANDSHAKE;
             }

@@ -59,6 +59,8 @@
 //! | Load           | ·         | ·            | ·            | load                 | ·          |
 //! | Serves         | ·         | ·            | ·            | ·                    | ·          |
 //! | Cut            | deny, end | deny, end    | deny, end    | deny, end            | ·          |
+//! | Release        | ·         | ·            | ·            | deny, end            | ·          |
+//! | Release, busy  | ·         | ·            | ·            | in use               | ·          |
 //! | Open           | no        | no           | no           | open                 | no         |
 //! | Leave          | end       | end          | end          | leave, end           | ·          |
 //! | Transport down | end       | end          | end          | end                  | ·          |
@@ -349,6 +351,7 @@ impl Machine for PeerSession {
             | Input::Load(_)
             | Input::Serves(_)
             | Input::Cut(_)
+            | Input::Release
             | Input::Leave
                 if over => {}
             Input::LinkDown { link, why } => self.on_link_down(now, link, why, out),
@@ -374,6 +377,7 @@ impl Machine for PeerSession {
             }
             Input::Serves(serves) => self.serves = serves,
             Input::Cut(why) => self.refuse(why, out),
+            Input::Release => self.on_release(out),
             Input::Leave => self.on_leave(now, out),
         }
         self.settle(now, out);

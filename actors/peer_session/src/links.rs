@@ -83,6 +83,7 @@ impl Links {
     pub(crate) fn forget(&mut self, id: LinkId) {
         self.others.retain(|link| link.id != id);
         if self.gone.len() == GONE_MAX {
+            kernel::sometimes!(true, "session: the oldest link that is gone is forgotten");
             self.gone.pop_front();
         }
         self.gone.push_back(id);
@@ -147,6 +148,7 @@ impl PeerSession {
     pub(crate) fn on_link(&mut self, now: Now, id: LinkId, dialled: bool, out: &mut Outbox) {
         if let Some(ended) = &self.ended {
             // A link that came up as this session lost its own is for the next session.
+            kernel::sometimes!(true, "session: a link comes when it has ended");
             let letter = match ended {
                 Ended::LinkLost(_) => {
                     let peer = self.seed.peer;
@@ -170,6 +172,7 @@ impl PeerSession {
                 .others
                 .push(Link::new(id, Some(dialled), now.mono));
         } else {
+            kernel::sometimes!(true, "session: too many links");
             return out.tell(self.close_letter(id, "too many links"));
         }
         if self
@@ -192,6 +195,7 @@ impl PeerSession {
         };
         match best(true).or_else(|| best(false)) {
             Some(next) => {
+                kernel::sometimes!(true, "session: it goes on over its second link");
                 self.switch(now, next, out);
                 self.links.forget(id);
             }
@@ -239,6 +243,7 @@ impl PeerSession {
         };
         if theirs.boot != ours.boot {
             // An older boot of the peer is dead, whatever its link looks like.
+            kernel::sometimes!(true, "session: a link of another boot competes");
             return if theirs.boot > ours.boot {
                 Choice::Other
             } else {
@@ -253,6 +258,8 @@ impl PeerSession {
             };
         };
         let (one, two) = (self.dialler(primary_dialled), self.dialler(dialled));
+        kernel::sometimes!(one == two, "session: one side dialled twice");
+        kernel::sometimes!(one != two, "session: both sides dialled");
         let other_wins = if one == two {
             other.id > primary.id
         } else {

@@ -62,6 +62,7 @@ impl Liveness {
     pub(crate) fn refresh(&mut self, now: Mono) {
         let fresh = now < self.fresh_until();
         if self.fresh && !fresh {
+            kernel::sometimes!(true, "session: a peer is silent");
             self.stale_since = now;
         }
         self.fresh = fresh;
@@ -109,6 +110,7 @@ impl PeerSession {
     pub(crate) fn on_tick(&mut self, now: Now, out: &mut Outbox) {
         self.live.refresh(now.mono);
         if !self.live.fresh && now.mono >= self.live.stale_since + SILENT {
+            kernel::sometimes!(true, "session: a silent peer is lost");
             return self.end(Ended::LinkLost(LinkLoss::TimedOut), None, out);
         }
         let quiet = self
@@ -117,6 +119,7 @@ impl PeerSession {
             .is_some_and(|since| now.mono >= since + QUIET);
         if quiet && !self.live.warned {
             self.live.warned = true;
+            kernel::sometimes!(true, "session: requests are warned of silence");
             self.warn_requests(out);
         }
         if now.mono < self.live.ping_at {
@@ -124,6 +127,7 @@ impl PeerSession {
         }
         // The wall clock may jump, so expiry has no deadline of its own: it is looked at here.
         if self.until.is_some_and(|until| until <= now.wall) {
+            kernel::sometimes!(true, "session: a membership expires");
             return self.refuse(Deny::Expired, out);
         }
         self.ping(now, out);

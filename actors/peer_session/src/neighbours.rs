@@ -39,6 +39,7 @@ impl Neighbours {
 
     fn keep(&mut self, input: roster::Input, at: Mono) {
         if self.unsent.len() == UNSENT_MAX {
+            kernel::sometimes!(true, "session: too much waits for the roster");
             self.unsent.pop_front();
         }
         self.unsent.push_back(input);
@@ -49,6 +50,10 @@ impl Neighbours {
         assert!(
             self.away.len() <= NEIGHBOURS_MAX,
             "more neighbours than there are"
+        );
+        assert!(
+            self.unsent.len() <= UNSENT_MAX,
+            "too much waits for the roster"
         );
         assert_eq!(
             self.unsent.is_empty(),
@@ -80,6 +85,7 @@ impl PeerSession {
             Address::Transport => self.end(Ended::LinkLost(LinkLoss::Reset), None, out),
             Address::Router | Address::Roster(_) | Address::Observer => {
                 let returns = why.is_abnormal() && !matches!(why, Exit::StartFailed(_));
+                kernel::sometimes!(!returns, "session: a neighbour is away");
                 match returns {
                     true => self.resync(now, who, out),
                     false => {
@@ -145,6 +151,7 @@ impl PeerSession {
         if self.neighbours.unsent_at.is_some_and(|at| at <= now.mono) {
             self.neighbours.unsent_at = None;
             for input in std::mem::take(&mut self.neighbours.unsent) {
+                kernel::sometimes!(true, "session: the roster is told again");
                 out.tell(self.to_roster(input));
             }
         }
@@ -159,6 +166,7 @@ impl PeerSession {
     ) {
         match letter {
             Letter::Transport(transport::Command::Send { frame, .. }) => {
+                kernel::sometimes!(true, "session: a frame is returned");
                 self.on_unsent_frame(&frame, out);
             }
             Letter::Transport(transport::Command::Open { request, job, .. }) => {
@@ -171,10 +179,12 @@ impl PeerSession {
                     ..
                 },
             ) => {
+                kernel::sometimes!(true, "session: a worker has no room for a job");
                 out.tell(Letter::Stream(stream, stream::Command::Refuse(BUSY)));
             }
             // The request is over.
             Letter::Proxy(_, request_proxy::Input::Opened { stream, .. }) => {
+                kernel::sometimes!(true, "session: a stream opens for a request that is over");
                 out.tell(Letter::Stream(stream, stream::Command::Cancel));
             }
             Letter::Router(_) => self.report.router_again(now.mono + again(why)),
@@ -220,6 +230,8 @@ impl PeerSession {
             | roster::Input::Active { .. } => self.neighbours.keep(input, at),
             roster::Input::LinkUp { .. }
             | roster::Input::Ended { .. }
+            | roster::Input::InUse { .. }
+            | roster::Input::Wanted { .. }
             | roster::Input::Loaded(_)
             | roster::Input::Committed(_)
             | roster::Input::CommitFailed(_)
@@ -227,7 +239,8 @@ impl PeerSession {
             | roster::Input::DialFailed { .. }
             | roster::Input::Models { .. }
             | roster::Input::Load { .. }
-            | roster::Input::Admin { .. } => {}
+            | roster::Input::Admin { .. }
+            | roster::Input::Leave => {}
         }
     }
 }

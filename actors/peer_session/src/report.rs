@@ -158,6 +158,7 @@ impl PeerSession {
         let told = &mut self.report.router;
         // A router that knows nothing of the peer is told nothing before the peer is active.
         if told.what.is_none() && !self.active {
+            told.due = None;
             return;
         }
         let urgent = told.what.is_some_and(|last| last.fresh != key.fresh);

@@ -82,6 +82,18 @@ impl PeerSession {
             Phase::Active => None,
         };
         if let Some(why) = refusal {
+            kernel::sometimes!(
+                matches!(why, Refusal::NotAdmitted),
+                "session: a job is to go out before admission"
+            );
+            kernel::sometimes!(
+                matches!(why, Refusal::Busy { .. }),
+                "session: a job is to go to a silent or full peer"
+            );
+            kernel::sometimes!(
+                matches!(why, Refusal::Draining),
+                "session: a job is to go out while it leaves"
+            );
             return out.tell(not_opened(request, attempt, why));
         }
         self.streams.opening.insert((request, attempt), now.mono);
@@ -104,6 +116,7 @@ impl PeerSession {
         out: &mut Outbox,
     ) {
         if self.ended.is_some() {
+            kernel::sometimes!(true, "session: a stream opens when it has ended");
             out.tell(Letter::Stream(stream, stream::Command::Cancel));
             return out.tell(not_opened(request, attempt, Refusal::NotAdmitted));
         }
@@ -118,6 +131,7 @@ impl PeerSession {
     }
 
     pub(crate) fn on_open_failed(&mut self, request: RequestId, attempt: u32, out: &mut Outbox) {
+        kernel::sometimes!(true, "session: a stream does not open");
         self.streams.opening.remove(&(request, attempt));
         out.tell(not_opened(request, attempt, BUSY));
     }
@@ -143,6 +157,22 @@ impl PeerSession {
             None => Err(Refusal::NoModel),
             Some(device) => Ok(device),
         };
+        kernel::sometimes!(
+            matches!(taken, Err(Refusal::NotAdmitted)),
+            "session: a job comes before admission"
+        );
+        kernel::sometimes!(
+            matches!(taken, Err(Refusal::Draining)),
+            "session: a job comes while it leaves"
+        );
+        kernel::sometimes!(
+            matches!(taken, Err(Refusal::NoModel)),
+            "session: a job names a model that is not served"
+        );
+        kernel::sometimes!(
+            matches!(taken, Err(Refusal::Busy { .. })),
+            "session: a peer has all the jobs it may"
+        );
         match taken {
             Err(why) => out.tell(Letter::Stream(stream, stream::Command::Refuse(why))),
             Ok(device) => {
@@ -181,6 +211,7 @@ impl PeerSession {
     pub(crate) fn give_up_openings(&mut self, now: Now, out: &mut Outbox) {
         let lost = |at: &Mono| now.mono >= *at + OPENING_MAX;
         for (request, attempt) in self.take_openings(lost) {
+            kernel::sometimes!(true, "session: an opening is not answered");
             out.tell(not_opened(request, attempt, BUSY));
         }
     }
@@ -188,6 +219,7 @@ impl PeerSession {
     /// At the end: nobody will answer for these.
     pub(crate) fn refuse_openings(&mut self, out: &mut Outbox) {
         for (request, attempt) in self.take_openings(|_| true) {
+            kernel::sometimes!(true, "session: an opening ends with its session");
             out.tell(not_opened(request, attempt, BUSY));
         }
     }

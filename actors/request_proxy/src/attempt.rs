@@ -68,6 +68,7 @@ impl Attempt {
                 out.tell(Letter::Session(network, peer, input));
             }
         }
+        kernel::sometimes!(doubts > DOUBLINGS_MAX, "request: patience is the greatest");
         let patience = 1 << doubts.min(DOUBLINGS_MAX);
         Self {
             n,

@@ -32,8 +32,6 @@ enum Question {
 /// Why there is no holder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// No live node names the model.
-    Unknown,
     /// Full, for about so many milliseconds.
     Busy(u32),
     /// Failed or silent.
@@ -126,18 +124,19 @@ impl Hunt {
     pub(crate) fn note(&mut self, why: Why) {
         self.why = match (self.why, why) {
             (Why::Busy(known), Why::Busy(wait)) => Why::Busy(known.min(wait)),
-            (Why::Busy(_) | Why::Lost | Why::Unknown, why) => why,
+            (Why::Busy(_) | Why::Lost, why) => why,
         };
     }
 
     /// What an answer of the router means, after what holders said themselves.
     pub(crate) const fn why_of(&self, no_route: &NoRoute) -> Why {
         match (no_route, self.why) {
-            (NoRoute::UnknownModel, _) => Why::Unknown,
+            // Somebody was asked, so the model is known: whoever had it is gone.
+            (NoRoute::UnknownModel, _) => Why::Lost,
             (NoRoute::Busy { retry_after_ms }, _) => Why::Busy(*retry_after_ms),
             // Those that are left out said themselves that they are full.
             (NoRoute::NoneLeft, Why::Busy(wait)) => Why::Busy(wait),
-            (NoRoute::NoneLeft, Why::Lost | Why::Unknown) => Why::Lost,
+            (NoRoute::NoneLeft, Why::Lost) => Why::Lost,
         }
     }
 
@@ -145,6 +144,7 @@ impl Hunt {
     pub(crate) fn rule_out(&mut self, now: Mono, via: Via, ban: Ban) {
         self.ruled_out.retain(|other| other.via != via);
         if self.ruled_out.len() == EXCLUDED_MAX {
+            kernel::sometimes!(true, "request: too many holders are ruled out");
             self.ruled_out.pop_front();
         }
         let until = match ban {
@@ -195,7 +195,7 @@ impl Hunt {
         }
         let patience = match self.why {
             Why::Busy(_) if !has_tokens => BUSY_MAX,
-            Why::Busy(_) | Why::Unknown | Why::Lost => HUNT_MAX,
+            Why::Busy(_) | Why::Lost => HUNT_MAX,
         };
         Some(Deadline {
             at: self.since? + patience,
@@ -206,9 +206,8 @@ impl Hunt {
     /// What the client is told in the end.
     pub(crate) const fn failure(&self, has_tokens: bool, attempts: u32) -> Failure {
         match self.why {
-            Why::Unknown if !has_tokens => Failure::UnknownModel,
             Why::Busy(retry_after_ms) if !has_tokens => Failure::Busy { retry_after_ms },
-            Why::Busy(_) | Why::Unknown | Why::Lost => Failure::HoldersLost { attempts },
+            Why::Busy(_) | Why::Lost => Failure::HoldersLost { attempts },
         }
     }
 
@@ -237,5 +236,6 @@ const ASK_AGAIN_IN_DOUBT: Micros = Micros::from_millis(500);
 const FAILED_WAIT: Micros = Micros::from_secs(1);
 /// How long a search may find nobody: a holder may come back.
 pub(crate) const HUNT_MAX: Micros = Micros::from_secs(3);
-/// How long every holder may be full: a client that is told early asks elsewhere.
-const BUSY_MAX: Micros = Micros::from_secs(1);
+/// How long every holder may be full: a client that is told early asks elsewhere, and is told
+/// within a second, the last question and its answer included.
+const BUSY_MAX: Micros = Micros::from_millis(900);

@@ -78,7 +78,7 @@
 //!   honest long prompt: the total time.
 //! - A token now and then: what the pace allows, at most 10 s without a Beacon that grows; with
 //!   them as above. Tokens without text count against `max_tokens`; the total time.
-//! - Busy: 1 s, or 3 s once there are tokens. Busy after a sign is an attempt.
+//! - Busy: 0.9 s, or 3 s once there are tokens. Busy after a sign is an attempt.
 //! - `PromptMismatch`, or Accepted with another prompt once there are tokens: that holder is out
 //!   for good; 16 attempts. Accepted with another `compute` changes no time; one that gave tokens
 //!   and does not splice cannot be replaced: the request is over with it, after 10 s of silence.
@@ -228,6 +228,7 @@ impl RequestProxy {
 
     /// Nobody is left to answer to.
     fn quit(&mut self, out: &mut Outbox) {
+        kernel::sometimes!(true, "request: the client or its gateway is gone");
         self.end_attempt(Outcome::Served, true, out);
         self.stop(out);
     }
@@ -351,12 +352,16 @@ impl Machine for RequestProxy {
             return Ok(());
         }
         if self.total.is_some_and(|at| at <= now) {
+            kernel::sometimes!(true, "request: the client's time is over");
             self.fail(Failure::DeadlineExceeded, out);
             return Ok(());
         }
         let asks = is_due(self.hunt.asks_again());
         match &self.attempt {
-            None if is_due(self.hunt.gives_up(!self.log.is_empty())) => self.give_up(out),
+            None if is_due(self.hunt.gives_up(!self.log.is_empty())) => {
+                kernel::sometimes!(true, "request: the search takes too long");
+                self.give_up(out);
+            }
             None if asks => self.seek_again(now, out),
             None => {}
             Some(attempt) if attempt.is_closed(now) => self.lose(now, Loss::Failed, out),
@@ -416,6 +421,12 @@ impl Machine for RequestProxy {
             assert_eq!(attempt.n, self.attempts, "an old attempt goes on");
             attempt.invariants();
         }
+        let holders = self.contributions.holders();
+        assert!(
+            u32::try_from(holders).is_ok_and(|holders| holders <= ATTEMPTS_MAX),
+            "more contributed than were tried"
+        );
+        self.log.invariants();
         self.hunt.invariants();
         self.text.invariants();
     }

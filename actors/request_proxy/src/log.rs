@@ -61,6 +61,10 @@ impl Log {
         List::truncated(self.ids.iter().copied())
     }
 
+    pub(crate) fn invariants(&self) {
+        assert!(self.ids.len() <= self.max, "the log is longer than asked");
+    }
+
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.ids.len()).unwrap_or(u32::MAX)
     }

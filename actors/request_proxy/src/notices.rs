@@ -23,6 +23,7 @@ impl RequestProxy {
             attempt.flow(flow, out);
             if full {
                 // Its silence is the client's doing.
+                kernel::sometimes!(true, "request: the client is slow");
                 self.hunt.stop();
             } else {
                 attempt.resume(now);
@@ -42,6 +43,7 @@ impl RequestProxy {
         if let Address::Stream(stream) = who
             && attempt.is_at(stream)
         {
+            kernel::sometimes!(true, "request: a stream goes down");
             attempt.close(now);
         } else if let Address::Worker(device) = who
             && matches!(attempt.via, router::Via::Local(_, serving) if serving == device)

@@ -62,6 +62,7 @@ impl RequestProxy {
     /// Asks again; a question without an answer was lost with the router.
     pub(crate) fn seek_again(&mut self, now: Mono, out: &mut Outbox) {
         if self.hunt.is_asked() {
+            kernel::sometimes!(true, "request: the router does not answer");
             self.hunt.no(now, Why::Lost);
         }
         self.seek(now, out);
@@ -76,11 +77,13 @@ impl RequestProxy {
         out: &mut Outbox,
     ) {
         if attempt != self.attempts + 1 || !self.hunt.is_asked() {
+            kernel::sometimes!(true, "request: an answer to an earlier question");
             return;
         }
         match choice {
             Ok(choice) if self.will_do(now, &choice) => {
                 if let Some(doubted) = self.attempt.as_ref().map(|attempt| attempt.via) {
+                    kernel::sometimes!(true, "request: a doubted holder is left for another");
                     self.doubts += 1;
                     self.hunt.rule_out(now, doubted, Ban::Failed);
                     self.hunt.note(Why::Lost);
@@ -90,6 +93,7 @@ impl RequestProxy {
             }
             Ok(_) => self.found_nobody(now, Why::Lost, out),
             Err(NoRoute::UnknownModel) if self.attempts == 0 => {
+                kernel::sometimes!(true, "request: nobody knows the model");
                 self.fail(Failure::UnknownModel, out);
             }
             Err(no_route) => {
@@ -102,6 +106,7 @@ impl RequestProxy {
     /// The router has nobody, for now.
     pub(crate) fn found_nobody(&mut self, now: Mono, why: Why, out: &mut Outbox) {
         if self.attempt.is_some() {
+            kernel::sometimes!(true, "request: no other holder for a doubted one");
             self.hunt.pause_in_doubt(now);
             return;
         }
@@ -132,9 +137,10 @@ impl RequestProxy {
             .attempt
             .as_ref()
             .is_some_and(|attempt| attempt.is_silent(now, self.quiet));
-        if self.log.is_full() {
+        if self.is_whole() {
             self.finish_whole(EndReason::Length, true, out);
         } else if silent {
+            kernel::sometimes!(true, "request: a silent holder is given up");
             self.lose(now, Loss::Silent, out);
         } else if self.may_move() && self.counted < ATTEMPTS_MAX {
             self.seek(now, out);
@@ -170,6 +176,7 @@ impl RequestProxy {
 
     /// The attempt is over: looks for another holder, unless that is pointless.
     pub(crate) fn lose(&mut self, now: Mono, loss: Loss, out: &mut Outbox) {
+        loss.mark();
         let Some(attempt) = &self.attempt else { return };
         let (via, signed) = (attempt.via, attempt.has_signed());
         self.hunt.rule_out(now, via, loss.ban());
@@ -188,10 +195,20 @@ impl RequestProxy {
             | Loss::Leaving
             | Loss::TooSlow => self.hunt.note(Why::Lost),
         }
-        if self.log.is_full() {
+        if self.is_whole() {
             // Only the End was missing.
+            kernel::sometimes!(true, "request: only the end of an answer is lost");
             self.finish_whole(EndReason::Length, false, out);
         } else if !self.may_move() || self.counted >= ATTEMPTS_MAX || self.is_stalled(now) {
+            kernel::sometimes!(
+                self.counted >= ATTEMPTS_MAX,
+                "request: all attempts are spent"
+            );
+            kernel::sometimes!(
+                !self.may_move(),
+                "request: its tokens cannot go on elsewhere"
+            );
+            kernel::sometimes!(self.is_stalled(now), "request: it made no progress");
             self.give_up(out);
         } else if loss == Loss::TooSlow {
             // Another holder would only wait for the client too.
@@ -204,7 +221,10 @@ impl RequestProxy {
 
     /// No holder is left, and none came back.
     pub(crate) fn give_up(&mut self, out: &mut Outbox) {
+        kernel::sometimes!(true, "request: it gives up");
         let failure = self.hunt.failure(!self.log.is_empty(), self.attempts);
+        let busy = matches!(failure, Failure::Busy { .. });
+        kernel::sometimes!(busy, "request: all holders are full for too long");
         self.fail(failure, out);
     }
 
@@ -279,6 +299,11 @@ impl RequestProxy {
         }
     }
 
+    /// Whether only the End is missing. An answer of no tokens is whole once its prompt was read.
+    const fn is_whole(&self) -> bool {
+        self.first.is_some() && self.log.is_full()
+    }
+
     /// Whether another holder can go on: from token ids, or from the beginning.
     fn may_move(&self) -> bool {
         let splice = self
@@ -315,6 +340,32 @@ impl RequestProxy {
 }
 
 impl Loss {
+    /// Marks every sort of loss.
+    fn mark(self) {
+        kernel::sometimes!(matches!(self, Self::Busy(_)), "request: a holder is busy");
+        kernel::sometimes!(matches!(self, Self::Failed), "request: a holder fails");
+        kernel::sometimes!(
+            matches!(self, Self::Broken),
+            "request: a holder leaves a hole"
+        );
+        kernel::sometimes!(
+            matches!(self, Self::Unfit),
+            "request: a holder cannot do it"
+        );
+        kernel::sometimes!(
+            matches!(self, Self::Rejected),
+            "request: a holder read another prompt"
+        );
+        kernel::sometimes!(
+            matches!(self, Self::Leaving),
+            "request: a holder is leaving"
+        );
+        kernel::sometimes!(
+            matches!(self, Self::TooSlow),
+            "request: a holder waits no longer for the client"
+        );
+    }
+
     const fn ban(self) -> Ban {
         match self {
             Self::Unfit | Self::Rejected => Ban::ForGood,

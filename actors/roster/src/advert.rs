@@ -100,6 +100,7 @@ impl Advert {
     /// Plans the next record: changes that come together are one.
     fn touch(&mut self, now: Mono) {
         let complete = self.addrs.is_some() && self.devices.values().all(Option::is_some);
+        kernel::sometimes!(!complete, "roster: an advert waits for its devices");
         let at = match complete {
             true => now + PUBLISH_PAUSE,
             false => (now + PUBLISH_PAUSE).max(self.patience),
@@ -139,6 +140,7 @@ impl Advert {
                 return value;
             }
             let mut llms = said.llms.into_vec();
+            kernel::sometimes!(true, "roster: an advert is too large");
             if llms.pop().is_none() {
                 said.addrs = List::new();
             }

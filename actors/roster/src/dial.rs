@@ -2,7 +2,7 @@
 
 use crate::Roster;
 use crate::fair::{FairQueue, Place};
-use crate::hearsay::{Lane, Via};
+use crate::standing::Standing;
 use kernel::{Deadline, Entropy, Outbox};
 use messages::peer_session::Ended;
 use messages::ports::transport::Command;
@@ -20,44 +20,16 @@ pub(crate) struct Dials {
     in_flight: BTreeMap<NodeId, InFlight>,
     /// Nobody is dialled: nothing is loaded yet, or this node is verifiably no member any more.
     pub(crate) paused: bool,
+    /// The node leaves: nobody is dialled any more.
+    pub(crate) over: bool,
+    /// There are as many sessions as are looked for.
+    pub(crate) sated: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
     since: Mono,
     standing: Standing,
-}
-
-/// What a peer is known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// A session of it lasted, or a human named it.
-    Trusted(Option<TicketKey>),
-    /// It was heard of: others spoke of it, or it knocked.
-    Hearsay(Lane),
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self::Hearsay(Lane::default())
-    }
-}
-
-impl Standing {
-    const fn is_trusted(self) -> bool {
-        matches!(self, Self::Trusted(_))
-    }
-
-    /// Whose turn a dial of it is: trusted peers take turns by ticket alone.
-    fn lane(self) -> Lane {
-        match self {
-            Self::Trusted(ticket) => Lane {
-                ticket,
-                via: Via::default(),
-            },
-            Self::Hearsay(lane) => lane,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -70,8 +42,14 @@ struct Dial {
     /// When, and where in which queue.
     due: Option<Due>,
     last: Option<Mono>,
+    /// When the last dial or session came to its end.
+    lost: Option<Mono>,
     /// The peer refused this node for good.
     stopped: bool,
+    /// One of both has enough neighbours: until then it is not dialled.
+    rest: Option<Mono>,
+    /// How often that was said in a row.
+    rests: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +93,11 @@ impl Dials {
         dial.stopped = false;
         // A peer that changes its record all the time is not dialled all the time.
         let earliest = dial.last.map_or(now, |last| last + CHANGED_PAUSE).max(now);
+        kernel::sometimes!(
+            earliest > now,
+            "roster: a changed record waits for its dial"
+        );
+        let earliest = dial.rest.map_or(earliest, |rest| rest.max(earliest));
         let at = earliest + Micros(entropy.below(SPREAD.0));
         let sooner = dial.due.is_none_or(|due| at < due.at);
         if sooner && !self.in_flight.contains_key(&peer) {
@@ -141,7 +124,9 @@ impl Dials {
         if lasted {
             dial.failures = 0;
         }
+        kernel::sometimes!(dial.failures >= 5, "roster: a dial's wait is the longest");
         dial.failed = !lasted;
+        dial.lost = Some(now);
         let longest = match dial.standing {
             Standing::Trusted(_) => BACKOFF_MAX,
             Standing::Hearsay(_) => BACKOFF_HEARSAY_MAX,
@@ -172,6 +157,14 @@ impl Dials {
         let all = self.in_flight.values().filter(such);
         let count = all.clone().filter(by_ticket).count();
         let most = if trusted { KIND_MAX } else { BY_TICKET_MAX };
+        kernel::sometimes!(
+            all.clone().count() >= KIND_MAX,
+            "roster: a kind's share of the dials is spent"
+        );
+        kernel::sometimes!(
+            count >= most && most < KIND_MAX,
+            "roster: a ticket's share of the dials is spent"
+        );
         (all.count() < KIND_MAX && count < most).then_some(count)
     }
 
@@ -184,7 +177,11 @@ impl Dials {
 
     /// When the next dial is due for which there is room.
     fn first(&self) -> Option<Mono> {
-        if self.paused || self.in_flight.len() >= DIALS_MAX {
+        if self.paused || self.over || self.sated || self.in_flight.len() >= DIALS_MAX {
+            kernel::sometimes!(
+                self.in_flight.len() >= DIALS_MAX,
+                "roster: all dials are in flight"
+            );
             return None;
         }
         let trusted = self
@@ -196,28 +193,107 @@ impl Dials {
         trusted.into_iter().chain(hearsay).min()
     }
 
-    /// The next peer whose time has come: those that are trusted first.
-    fn take(&mut self, now: Mono) -> Option<NodeId> {
+    /// The next peer whose time has come: those that are trusted first, or as it is drawn. Where
+    /// few dials are open, neighbours that died must not keep all others from them.
+    fn take(&mut self, now: Mono, draw: Option<u64>) -> Option<NodeId> {
         if self.first()? > now {
             return None;
         }
+        let peer = match draw {
+            Some(draw) => return self.take_any(now, draw),
+            None => self
+                .take_from(now, true, None)
+                .or_else(|| self.take_from(now, false, None))?,
+        };
+        self.begin(peer, now);
+        Some(peer)
+    }
+
+    /// Any peer whose time has come, however many sessions there are.
+    pub(crate) fn take_any(&mut self, now: Mono, draw: u64) -> Option<NodeId> {
+        if self.paused || self.over || self.in_flight.len() >= DIALS_MAX {
+            return None;
+        }
+        let (trusted, draw) = (draw & 1 == 0, Some(draw >> 1));
         let peer = self
-            .take_from(now, true)
-            .or_else(|| self.take_from(now, false))?;
+            .take_from(now, trusted, draw)
+            .or_else(|| self.take_from(now, !trusted, draw))?;
+        self.begin(peer, now);
+        Some(peer)
+    }
+
+    /// Takes this peer out of turn.
+    pub(crate) fn take_this(&mut self, now: Mono, peer: NodeId) -> bool {
+        let room = !self.over && self.in_flight.len() < DIALS_MAX;
+        if room {
+            self.begin(peer, now);
+        }
+        room
+    }
+
+    /// Whether a peer may be dialled now; `anyway`: even if one of both has enough neighbours, or
+    /// was not there some time ago.
+    pub(crate) fn may_be_taken(&self, peer: NodeId, now: Mono, anyway: bool) -> bool {
+        let Some(dial) = self.peers.get(&peer).filter(|_| !self.paused && !self.over) else {
+            return false;
+        };
+        let rests = dial.rest.is_some_and(|rest| now < rest);
+        let waits = dial.due.is_some_and(|due| due.at > now);
+        let lately = dial.last.is_some_and(|at| now < at + BACKOFF_MAX);
+        dial.due.is_some() && (!waits || anyway && (rests || !lately))
+    }
+
+    /// Whether a dial or a session of it has come to nothing lately: it may not be there any more.
+    pub(crate) fn was_lost(&self, peer: NodeId, now: Mono) -> bool {
+        self.peers
+            .get(&peer)
+            .is_some_and(|dial| was_lost(dial, now))
+    }
+
+    fn begin(&mut self, peer: NodeId, now: Mono) {
         self.unschedule(peer);
         let dial = self.peers.entry(peer).or_default();
         dial.last = Some(now);
         let standing = dial.standing;
         let since = now;
         self.in_flight.insert(peer, InFlight { since, standing });
-        Some(peer)
     }
 
-    fn take_from(&mut self, now: Mono, trusted: bool) -> Option<NodeId> {
+    fn take_from(&mut self, now: Mono, trusted: bool, draw: Option<u64>) -> Option<NodeId> {
         let mut queue = std::mem::take(self.queue(trusted));
-        let next = queue.next(now, |ticket| self.open(trusted, ticket));
+        let next = queue.next(now, draw, |ticket| self.open(trusted, ticket));
         *self.queue(trusted) = queue;
         next
+    }
+
+    /// One of both has enough neighbours. That is no failure; whoever says it again and again has
+    /// many that want it, and is asked less often.
+    pub(crate) fn rest(&mut self, peer: NodeId, now: Mono, entropy: &mut Entropy) {
+        self.connected(peer);
+        let dial = self.peers.entry(peer).or_default();
+        let long_ago = dial.rest.is_none_or(|rest| now >= rest + REST_MAX);
+        dial.rests = if long_ago { 0 } else { dial.rests + 1 };
+        let base = REST.times(1 << dial.rests.min(8)).min(REST_MAX);
+        kernel::sometimes!(base == REST_MAX, "roster: a rest is the longest");
+        let until = now + base + Micros(entropy.below(base.0 / 4));
+        (dial.failed, dial.rest) = (false, Some(until));
+        if !dial.stopped {
+            self.schedule(peer, until);
+        }
+    }
+
+    /// There is nobody else: whoever has enough neighbours is asked again.
+    pub(crate) fn wake(&mut self, now: Mono, entropy: &mut Entropy) {
+        let resting = |dial: &Dial| dial.rest.is_some_and(|rest| now < rest);
+        let resting: Vec<NodeId> = self
+            .peers
+            .iter()
+            .filter(|(_, dial)| resting(dial) && dial.due.is_some())
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in resting {
+            self.schedule(peer, now + BACKOFF_FIRST + Micros(entropy.below(SPREAD.0)));
+        }
     }
 
     /// Dials that the transport never answered.
@@ -228,6 +304,16 @@ impl Dials {
             .filter(late)
             .map(|(peer, _)| *peer)
             .collect()
+    }
+
+    /// Dials in flight of which a session may be hoped for: the last one did not come to nothing.
+    pub(crate) fn underway(&self) -> usize {
+        let failed = |peer| self.peers.get(peer).is_some_and(|dial| dial.failed);
+        self.in_flight.keys().filter(|peer| !failed(*peer)).count()
+    }
+
+    pub(crate) fn is_underway(&self, peer: NodeId) -> bool {
+        self.in_flight.contains_key(&peer)
     }
 
     pub(crate) fn in_flight(&self) -> Vec<NodeId> {
@@ -268,27 +354,49 @@ impl Dials {
     }
 }
 
+fn was_lost(dial: &Dial, now: Mono) -> bool {
+    dial.lost.is_some_and(|lost| now < lost + BACKOFF_MAX)
+}
+
 impl Roster {
     /// Dials whoever is due, as far as there is room.
     pub(crate) fn dial(&mut self, now: Now, out: &mut Outbox) {
         for peer in self.dials.overdue(now.mono) {
+            kernel::sometimes!(true, "roster: a dial is not answered");
             self.dials
                 .ended(peer, false, now.mono, &mut self.ctx.entropy);
         }
-        while let Some(peer) = self.dials.take(now.mono) {
-            let addrs = self.table.addrs_of(peer);
-            let useless = addrs.is_empty() || self.sessions.is_live(peer);
-            if useless || peer == self.seed.me || !self.table.knows(peer) {
-                self.dials.connected(peer);
-                continue;
-            }
-            let network = self.seed.network;
-            out.tell(Letter::Transport(Command::Dial {
-                network,
-                peer,
-                addrs,
-            }));
+        self.gauge();
+        // Where not all can be dialled, chance says who is.
+        let bounded = !self.is_whole();
+        loop {
+            let draw = bounded.then(|| self.ctx.entropy.number());
+            let Some(peer) = self.dials.take(now.mono, draw) else {
+                break;
+            };
+            self.dial_one(peer, out);
+            self.gauge();
         }
+        self.look_around(now, out);
+        self.seek_holder(now, out);
+    }
+
+    /// Dials one that was taken from the queue, unless that is pointless.
+    pub(crate) fn dial_one(&mut self, peer: NodeId, out: &mut Outbox) -> bool {
+        let addrs = self.table.addrs_of(peer);
+        let useless = addrs.is_empty() || self.sessions.is_live(peer);
+        if useless || peer == self.seed.me || !self.table.knows(peer) {
+            kernel::sometimes!(true, "roster: a dial has become pointless");
+            self.dials.connected(peer);
+            return false;
+        }
+        let network = self.seed.network;
+        out.tell(Letter::Transport(Command::Dial {
+            network,
+            peer,
+            addrs,
+        }));
+        true
     }
 
     /// Plans the first dial of a peer that was just learnt: after a moment of its own, so that a
@@ -303,12 +411,14 @@ impl Roster {
 
     /// No connection came of a dial, or its handshake found no room.
     pub(crate) fn on_dial_failed(&mut self, now: Now, peer: NodeId) {
+        kernel::sometimes!(true, "roster: a dial fails");
         if self.table.knows(peer) && !self.sessions.is_live(peer) {
             self.dials
                 .ended(peer, false, now.mono, &mut self.ctx.entropy);
         } else {
             self.dials.connected(peer);
         }
+        self.on_nobody_there(now, peer);
     }
 
     /// Plans the next dial after a session, by the reason of its end.
@@ -323,12 +433,17 @@ impl Roster {
         if !self.table.knows(peer) {
             return self.dials.forget(peer);
         }
+        kernel::sometimes!(denied, "roster: a peer is not dialled any more");
         self.dials.place(peer, self.table.standing(peer));
-        match denied {
-            true => self.dials.stop(peer),
-            false => self
-                .dials
-                .ended(peer, lasted, now.mono, &mut self.ctx.entropy),
+        let (now, entropy) = (now.mono, &mut self.ctx.entropy);
+        match why {
+            Ended::DeniedByPeer(Deny::Enough) | Ended::DeniedHere(Deny::Enough) => {
+                self.dials.rest(peer, now, entropy);
+            }
+            _ if denied => self.dials.stop(peer),
+            Ended::DeniedByPeer(_) | Ended::DeniedHere(_) | Ended::LinkLost(_) | Ended::Left => {
+                self.dials.ended(peer, lasted, now, entropy);
+            }
         }
     }
 }
@@ -349,6 +464,11 @@ const BACKOFF_MAX: Micros = Micros::from_secs(30);
 /// The longest wait for one of which no session ever lasted: it may be nowhere at all, and a full
 /// share of such costs three dials a second. If it is somewhere it dials this node as well.
 const BACKOFF_HEARSAY_MAX: Micros = Micros::from_secs(300);
+/// So long a peer is not dialled after one of both had enough neighbours, unless there is nobody
+/// else: a mesh of 10,000 asks one node twice a second by that at most, in each minute 100 times.
+const REST: Micros = Micros::from_secs(300);
+/// The longest such time: whoever has many neighbours today has fewer in an hour.
+const REST_MAX: Micros = Micros::from_secs(3_600);
 /// Over this time the first dials of peers that were learnt together are spread.
 const SPREAD: Micros = Micros::from_millis(250);
 /// The least time from one dial to the next that a change of the peer's record brings forward.

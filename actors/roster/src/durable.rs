@@ -112,6 +112,10 @@ impl Roster {
 
     /// Whether a human's request finds room: a few at once are all that humans make.
     pub(crate) fn has_room_to_write(&self) -> bool {
+        kernel::sometimes!(
+            self.durable.len() >= PENDING_MAX / 2,
+            "roster: too many writes wait"
+        );
         self.durable.len() < PENDING_MAX / 2
     }
 
@@ -127,6 +131,7 @@ impl Roster {
             })
             .collect();
         for (token, writes) in lost {
+            kernel::sometimes!(true, "roster: a write is sent to a new store");
             self.send_writes(token, writes, out);
         }
     }
@@ -140,6 +145,7 @@ impl Roster {
             }
         }
         for (token, writes) in due {
+            kernel::sometimes!(true, "roster: a failed write is tried again");
             self.send_writes(token, writes, out);
         }
     }
@@ -148,7 +154,6 @@ impl Roster {
         let Some(Pending { what, .. }) = self.durable.pending.remove(&token) else {
             return;
         };
-        self.tickets.disk_fails = false;
         match what {
             What::Members => {}
             What::Advert(record) => self.on_own_record(now, record, out),
@@ -157,7 +162,7 @@ impl Roster {
                 self.answer(query, Answer::Ticket(text), out);
             }
             What::Revoked(records, query) => {
-                self.apply_revocations(now, &records, out);
+                self.wrote_revocations(now, &records, out);
                 if let Some(query) = query {
                     self.answer(query, Answer::Done, out);
                 }
@@ -165,12 +170,13 @@ impl Roster {
         }
     }
 
-    /// A write failed. A human is told; the rest is tried again. A revocation from the owner holds
-    /// at once: it would be wrong to let somebody in because a disk is full.
+    /// A write failed. A human is told; the rest is tried again. A revocation that a peer passed on
+    /// holds already: it would be wrong to let somebody in because a disk is full.
     pub(crate) fn on_commit_failed(&mut self, now: Now, token: Token, out: &mut Outbox) {
         let Some(pending) = self.durable.pending.get_mut(&token) else {
             return;
         };
+        kernel::sometimes!(true, "roster: a write fails");
         match &pending.what {
             What::Advert(_) | What::Members => pending.again = Some(now.mono + WRITE_AGAIN),
             What::Issued(query, ..) | What::Revoked(_, Some(query)) => {
@@ -182,13 +188,10 @@ impl Roster {
                     out,
                 );
             }
-            What::Revoked(records, None) => {
-                let records = records.clone();
+            What::Revoked(_, None) => {
+                kernel::sometimes!(true, "roster: a revocation takes force without a disk");
                 self.durable.pending.remove(&token);
-                self.tickets.disk_fails = true;
                 self.tickets.write_at = Some(now.mono + WRITE_AGAIN);
-                self.apply_revocations(now, &records, out);
-                self.tickets.wait(records);
             }
         }
     }
@@ -198,6 +201,10 @@ impl Roster {
         self.members_at = None;
         if !self.durable.waits_for(|what| *what == What::Members) {
             let batch = self.table.take_dirty(BATCH_MAX);
+            kernel::sometimes!(
+                self.table.is_dirty(),
+                "roster: members are written in parts"
+            );
             let writes: Writes = batch
                 .into_iter()
                 .map(|peer| {
@@ -256,6 +263,7 @@ impl Roster {
         let mut members = Vec::new();
         for (key, value) in items {
             if !self.restore(&key, &value, &mut members) {
+                kernel::sometimes!(true, "roster: a row cannot be read");
                 self.skipped += 1;
             }
         }
@@ -263,6 +271,7 @@ impl Roster {
             if peer == self.seed.me {
                 self.advert.restored(record);
             } else if is_over(&credential, now.wall) || self.tickets.is_revoked(&credential) {
+                kernel::sometimes!(true, "roster: a stored member is a member no more");
                 // Its row goes with the next sweep's writes.
                 self.table
                     .restored(now.mono, peer, credential, known, record);
@@ -324,7 +333,7 @@ const fn stamp_row(kind: Kind) -> [u8; 2] {
 }
 
 /// Writes in flight at once: an advert, a batch of members, one of revocations, a few humans.
-const PENDING_MAX: usize = 32;
+pub(crate) const PENDING_MAX: usize = 32;
 /// Members written at once: a batch stays well under what a store writes in a slow moment.
 const BATCH_MAX: usize = 64;
 /// Changes of members within this time are one write.

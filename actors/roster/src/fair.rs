@@ -58,10 +58,12 @@ impl FairQueue {
     }
 
     /// Whose turn it is among those that are due: of the ticket with the fewest dials in flight,
-    /// one after the other where there are as many. It stays in the queue.
+    /// one after the other where there are as many. Of a row whoever is due first, or as it is
+    /// drawn. It stays in the queue.
     pub(crate) fn next(
         &mut self,
         now: Mono,
+        draw: Option<u64>,
         in_flight: impl Fn(Option<TicketKey>) -> Option<usize>,
     ) -> Option<NodeId> {
         let last = self.last_ticket;
@@ -75,7 +77,7 @@ impl FairQueue {
         let last = self.last_row.get(&ticket).copied();
         let due = self.rows_of(ticket).filter(|(_, row)| is_due(row, now));
         let (_, place, peer) = due
-            .filter_map(|(place, row)| Some((Some(*place) <= last, *place, row.first()?.1)))
+            .filter_map(|(place, row)| Some((Some(*place) <= last, *place, pick(row, now, draw)?)))
             .min()?;
         self.last_ticket = ticket;
         self.last_row.insert(ticket, place);
@@ -99,4 +101,15 @@ impl FairQueue {
 
 fn is_due(row: &BTreeSet<(Mono, NodeId)>, now: Mono) -> bool {
     row.first().is_some_and(|(at, _)| *at <= now)
+}
+
+fn pick(row: &BTreeSet<(Mono, NodeId)>, now: Mono, draw: Option<u64>) -> Option<NodeId> {
+    let Some(draw) = draw else {
+        return row.first().map(|(_, peer)| *peer);
+    };
+    let due = row.iter().take_while(|(at, _)| *at <= now);
+    let count = u64::try_from(due.clone().count()).unwrap_or(u64::MAX);
+    let chosen = draw.checked_rem(count)?;
+    let chosen = usize::try_from(chosen).unwrap_or_default();
+    due.map(|(_, peer)| *peer).nth(chosen)
 }

@@ -133,12 +133,17 @@ impl Tally {
     /// Whether there is a place for one more that is heard of; `full`: the table has none.
     pub(crate) fn room(&self, lane: Lane, full: bool) -> Room {
         if self.of_introducer(lane).heard >= BY_INTRODUCER_MAX {
+            kernel::sometimes!(true, "roster: an introducer's share is spent");
             return Room::None;
         }
         let of_ticket = self.heard_by(lane.ticket);
         if of_ticket < BY_TICKET_MAX && !full {
             return Room::Free;
         }
+        kernel::sometimes!(
+            of_ticket >= BY_TICKET_MAX,
+            "roster: a ticket's share is spent"
+        );
         let victim = match self.largest_share() {
             Some((ticket, count)) if of_ticket < BY_TICKET_MAX && of_ticket + 1 < count => {
                 self.last_heard(ticket)
@@ -167,8 +172,11 @@ impl Tally {
             let longest = self.tickets.get(&from)?.lasted.first();
             longest.filter(|(since, _)| other.is_some() || now.since(*since) >= AWAY_MAX)
         };
-        self.last_heard(from)
-            .or_else(|| away().map(|(_, peer)| *peer))
+        self.last_heard(from).or_else(|| {
+            let (_, peer) = away()?;
+            kernel::sometimes!(other.is_none(), "roster: who is long away gives way");
+            Some(*peer)
+        })
     }
 
     fn heard_by(&self, ticket: Option<TicketKey>) -> usize {

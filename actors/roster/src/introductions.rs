@@ -9,12 +9,14 @@ use messages::limits::INTRODUCTIONS_MAX;
 use messages::peer_session;
 use messages::wire::latest::Introduction;
 use messages::{List, Micros, NodeId, Now, TicketKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far each peer has been told.
 #[derive(Debug, Default)]
 pub(crate) struct CatchUp {
     peers: BTreeMap<NodeId, Cursor>,
+    /// Who was away, and is to be named to those who came meanwhile.
+    back: BTreeSet<NodeId>,
 }
 
 /// Revocations first: whoever is introduced after them is not to be dialled in vain.
@@ -28,15 +30,52 @@ impl CatchUp {
     pub(crate) fn begin(&mut self, peer: NodeId) {
         self.peers.insert(peer, Cursor::Revocations(None));
     }
+
+    /// Whether a peer has not been told of everybody yet.
+    pub(crate) fn is_owed(&self, peer: NodeId) -> bool {
+        self.peers.contains_key(&peer)
+    }
 }
 
 impl Roster {
+    /// A session is active. Who came while its peer was away has not heard of it, and its record
+    /// is no news any more that would be passed on.
+    pub(crate) fn welcome(&mut self, now: Now, peer: NodeId, out: &mut Outbox) {
+        self.catch_up.begin(peer);
+        self.catch_up_now(now, peer, out);
+        if self.table.is_back(peer) {
+            self.catch_up.back.insert(peer);
+            self.catch_up_at.get_or_insert(now.mono + PAGE_PAUSE);
+        }
+    }
+
+    fn tell_who_is_back(&mut self, now: Now, out: &mut Outbox) {
+        let back = std::mem::take(&mut self.catch_up.back);
+        let here = back
+            .into_iter()
+            .filter(|peer| self.sessions.is_active(*peer));
+        let entries = here.filter_map(|peer| self.table.introduction(peer));
+        let entries: Vec<Introduction> = entries
+            .filter(|entry| !is_over(&entry.credential, now.wall))
+            .collect();
+        kernel::sometimes!(
+            entries.len() > 1,
+            "roster: several members are back at once"
+        );
+        // Nobody is of this node's own name.
+        self.pass_on(&entries, self.seed.me, out);
+    }
+
     /// The next page for some of the peers that are still to be told.
     pub(crate) fn catch_up(&mut self, now: Now, out: &mut Outbox) {
         self.catch_up_at = None;
         if self.is_loading() {
             return;
         }
+        kernel::sometimes!(
+            self.catch_up.peers.len() > PEERS_MAX,
+            "roster: peers are told of others in turns"
+        );
         let some: Vec<NodeId> = self
             .catch_up
             .peers
@@ -47,6 +86,7 @@ impl Roster {
         for peer in some {
             self.catch_up_now(now, peer, out);
         }
+        self.tell_who_is_back(now, out);
         if !self.catch_up.peers.is_empty() {
             self.catch_up_at = Some(now.mono + PAGE_PAUSE);
         }
@@ -58,6 +98,10 @@ impl Roster {
         let Some(cursor) = self.catch_up.peers.remove(&peer).filter(|_| active) else {
             return;
         };
+        kernel::sometimes!(
+            self.is_loading(),
+            "roster: a session is active before the disk has spoken"
+        );
         if self.is_loading() {
             // What is to be told is not known yet; readiness begins with everybody.
             self.catch_up.begin(peer);
@@ -88,6 +132,10 @@ impl Roster {
             self.to_session(peer, peer_session::Input::Revoke(record), out);
             last = Some(ticket);
         }
+        kernel::sometimes!(
+            last.is_some(),
+            "roster: revocations are passed to a new peer"
+        );
         last.filter(|last| self.tickets.revoked_after(Some(*last)).next().is_some())
     }
 
@@ -105,6 +153,7 @@ impl Roster {
         let mut last = None;
         for member in self.sessions.active_after(from) {
             if page.len() >= MEMBERS_A_PAGE {
+                kernel::sometimes!(true, "roster: the members take several pages");
                 self.introduce(peer, page, out);
                 return last.map(|last| Cursor::Members(Some(last)));
             }
@@ -122,6 +171,7 @@ impl Roster {
         for entry in entries {
             let size = postcard::to_stdvec(&entry).map_or(0, |bytes| bytes.len());
             if frame.len() == INTRODUCTIONS_MAX || bytes + size > FRAME_BYTES_MAX {
+                kernel::sometimes!(true, "roster: a page takes several frames");
                 self.send_frame(peer, std::mem::take(&mut frame), out);
                 bytes = 0;
             }
@@ -166,6 +216,10 @@ impl Roster {
             // Nor does what finds no place.
             let futile = !self.table.has_room_for(&entry, from)
                 || self.tickets.is_revoked(&entry.credential);
+            kernel::sometimes!(
+                futile,
+                "roster: an introduction is not worth a verification"
+            );
             let said = match futile {
                 true => None,
                 false => {
@@ -173,18 +227,27 @@ impl Roster {
                     verify_introduction(&check, self.seed.network, &entry, now.wall).ok()
                 }
             };
+            let serves = said.as_ref().is_some_and(|said| !said.llms.is_empty());
             match said.map(|said| self.table.introduced(now.mono, &entry, &said, from)) {
                 Some(Ok(evicted)) => {
                     if let Some(evicted) = evicted {
+                        kernel::sometimes!(
+                            true,
+                            "roster: a member by hearsay gives way to another"
+                        );
                         self.forget_dials(evicted);
                     }
                     self.on_news_of(now, author);
+                    if serves {
+                        self.on_holder_heard();
+                    }
                     accepted.push(entry);
                 }
                 Some(Err(NoRoom)) | None => self.skipped += 1,
             }
         }
         self.plan_members(now);
+        let accepted = self.worth_passing_on(accepted);
         self.pass_on(&accepted, from, out);
     }
 }

@@ -8,7 +8,8 @@
 //! # Inputs
 //! `roster::Input`: links and failed dials from the transport; credentials, introductions,
 //! revocations and ends from sessions; models and load from workers; rows and confirmations from
-//! the store; a human's requests from the control socket. `Down` of sessions and of all these.
+//! the store; a human's requests from the control socket; what requests want from the router.
+//! `Down` of sessions and of all these.
 //!
 //! # Output
 //! For a link: the session's start, then `Link`, `Serves`, `Load`, and a watch on it. For a
@@ -16,7 +17,7 @@
 //! active members, a page at a time. Later news goes to each active session once, but to whoever
 //! it came from. A revocation is written, then cuts off whoever came by its ticket (`Cut`), then
 //! goes to the other sessions. This node's own record and a new ticket are written before anybody
-//! sees them.
+//! sees them. Where there are more sessions than are kept, `Release` to one that may go.
 //!
 //! A roster is *loading* until the store has answered, and *ready* ever after. "serves" and "busy"
 //! are `Serves` and `Load` to a session, "ask" is `Attach` to a worker, "write" a commit; "·" is
@@ -38,6 +39,8 @@
 //! | Judge, other    | serves, busy, watch, unknown     | serves, busy, watch, deny        |
 //! | Active          | serves, busy, watch              | serves, busy, watch              |
 //! | Ended           | watch                            | watch                            |
+//! | InUse           | ·                                | ·                                |
+//! | Wanted          | ·                                | ·                                |
 //! | Introduced      | introduce                        | introduce                        |
 //! | Introduced, bad | ·                                | ·                                |
 //! | Revoked         | write                            | write                            |
@@ -45,9 +48,11 @@
 //! | Models          | serves                           | serves                           |
 //! | Load            | busy                             | busy                             |
 //! | Admin           | refused                          | refused                          |
-//! | Store down      | load, watch                      | watch                            |
-//! | Transport down  | attach, watch                    | attach, watch                    |
-//! | Worker down     | ask, watch                       | ask, watch                       |
+//! | Leave           | ·                                | ·                                |
+//! | LinkUp, leaving | close                            | close                            |
+//! | Store down      | watch, load                      | watch                            |
+//! | Transport down  | watch, attach                    | watch, attach                    |
+//! | Worker down     | watch, ask                       | watch, ask                       |
 //! | Observer down   | watch                            | watch                            |
 //! | Session fails   | link, serves, busy, watch        | link, serves, busy, watch        |
 //! | Session spent   | stop, close                      | stop, close                      |
@@ -84,6 +89,20 @@
 //! of more than 1,024 by one ticket is learnt as its members are met, and whoever holds a ticket
 //! can fill that ticket's places until it is revoked, which drops all of it.
 //!
+//! The mesh may be larger than a neighbourhood. With fewer sessions than `seek` this node dials, in
+//! the order above as long as it knows no more members than that; beyond, whoever is drawn.
+//! Sessions that others dialled count, but this node dials half of `seek` itself. Each minute or
+//! so, and soon after a neighbour was lost, it dials one more than it looks for, and lets one go
+//! for it where there are more than twice `seek`. A holder of a model that fewer than three
+//! neighbours serve (or than the holders that it knows have places for) is dialled beyond `seek`
+//! too, and three at once while a request finds nobody who can serve it, whatever neighbours do.
+//! With more sessions than `keep` it lets go whoever is drawn of the ticket with the most; never
+//! one in use, one under 3 s (in a crowd: one that was not told of the others), of the sessions
+//! that this node dialled none while they are no more than half of `keep`, nor the first three that
+//! serve a model, up to a quarter of `keep`. That is no failure, and both leave each other in peace
+//! for 5 min, longer each time, unless there is nobody else. Beyond `seek` members, only neighbours
+//! are passed on: each knows its neighbours' neighbours.
+//!
 //! # Failure
 //! None of its own. What does not verify is skipped and counted. A write that fails is tried again
 //! each 5 s, but for a human's, who is told; a revocation holds whether it could be written or not.
@@ -106,9 +125,11 @@ mod fair;
 mod hearsay;
 mod introductions;
 mod members;
+mod neighbourhood;
 mod neighbours;
 mod refusal;
 mod sessions;
+mod standing;
 mod tickets;
 mod verify;
 
@@ -127,6 +148,7 @@ use members::Table;
 use messages::observer::{self, Fact, FactKey, NetworkFact};
 use messages::roster::{Input, Seed};
 use messages::{Label, Letter, Micros, Mono, NodeId, Now};
+use neighbourhood::Outlook;
 use neighbours::Away;
 use refusal::Refused;
 use sessions::Sessions;
@@ -141,6 +163,7 @@ pub struct Roster {
     table: Table,
     sessions: Sessions,
     dials: Dials,
+    outlook: Outlook,
     advert: Advert,
     tickets: Tickets,
     durable: Durable,
@@ -190,6 +213,7 @@ impl Roster {
             table: Table::new(seed.me, &seed.contacts),
             sessions: Sessions::default(),
             dials: Dials::paused(),
+            outlook: Outlook::default(),
             advert: Advert::new(&seed),
             tickets: Tickets::default(),
             durable: Durable::new(ctx.entropy.number()),
@@ -215,6 +239,7 @@ impl Roster {
         self.phase = Phase::Ready;
         self.dials.paused = false;
         self.begin_advert(now);
+        self.begin_outlook(now);
         for peer in self.table.members() {
             // Introduced while the revocations were not known.
             let revoked = |member: &members::Member| self.tickets.is_revoked(&member.credential);
@@ -317,13 +342,17 @@ impl Machine for Roster {
             Input::Judge { peer, credential } => self.on_judge(now, peer, &credential, out),
             Input::Active { peer } => self.on_active(now, peer, out),
             Input::Ended { peer, why } => self.on_session_ended(now, peer, &why, out),
+            Input::InUse { peer } => self.on_in_use(now, peer, out),
+            Input::Wanted { model } => self.on_wanted(now, model, out),
             Input::Introduced { from, entries } => self.on_introduced(now, from, entries, out),
             Input::Revoked { from, record } => self.on_revoked(now, from, record, out),
             Input::Models { device, models } => self.on_models(now, device, models, out),
             Input::Load { device, load } => self.on_load(device, load, out),
             Input::Admin { query, request } => self.on_admin(now, query, request, out),
+            Input::Leave => self.dials.over = true,
         }
         self.plan_members(now);
+        self.gauge();
         self.report(out);
         Ok(())
     }
@@ -337,6 +366,7 @@ impl Machine for Roster {
             Signal::Down { who, why, .. } => self.on_down(now, who, &why, out),
             Signal::Returned { letter, why } => self.on_returned(now, &letter, why, out),
         }
+        self.gauge();
         self.report(out);
         Ok(())
     }
@@ -350,6 +380,7 @@ impl Machine for Roster {
         [
             loading,
             self.dials.deadline(),
+            self.outlook_deadline(),
             self.advert.deadline(),
             self.durable.deadline(),
             self.tickets
@@ -371,6 +402,7 @@ impl Machine for Roster {
         self.write_due(now, out);
         self.look_at_own_membership(now);
         self.dial(now, out);
+        self.trim_due(now, out);
         if due(self.advert.deadline().map(|deadline| deadline.at)) {
             self.publish(now, out);
         }
@@ -386,6 +418,7 @@ impl Machine for Roster {
         if due(Some(self.sweep_at)) {
             self.sweep(now);
         }
+        self.gauge();
         self.report(out);
         Ok(())
     }

@@ -1,12 +1,16 @@
 //! Who belongs, as far as this node knows, and where they may be reached.
 
-use crate::dial::Standing;
+mod holders;
+mod returns;
+
 use crate::hearsay::{Lane, Presence, Room, Tally, Via};
+use crate::standing::Standing;
+use holders::models_of;
 use messages::limits::{ADDRS_MAX, MEMBERS_MAX};
 use messages::roster::Contact;
 use messages::wire::latest::Introduction;
 use messages::{
-    Capabilities, Credential, List, Mono, NodeId, SignedRecord, Stamp, TicketKey, Wall,
+    Capabilities, Credential, List, ModelId, Mono, NodeId, SignedRecord, Stamp, TicketKey, Wall,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -20,11 +24,15 @@ pub(crate) struct Member {
     /// What it says of itself.
     pub(crate) record: Option<SignedRecord>,
     addrs: List<SocketAddr, ADDRS_MAX>,
+    /// What it says that it serves.
+    serves: Box<[ModelId]>,
     via: Via,
     /// Whether a session of it was judged and is not over.
     here: bool,
     /// When it was last here; when it was heard of, if it never was.
     seen: Mono,
+    /// Whether it was here before, and is again: nobody was told yet.
+    back: bool,
 }
 
 /// How a member came to be known: whoever holds a ticket can sign any number of credentials, and
@@ -100,6 +108,10 @@ impl Table {
             .iter()
             .filter(|contact| contact.node != me)
             .take(CONTACTS_MAX);
+        kernel::sometimes!(
+            contacts.len() > CONTACTS_MAX,
+            "roster: too many contacts are named"
+        );
         let contacts = others
             .map(|contact| (contact.node, contact.addrs.clone()))
             .collect();
@@ -153,6 +165,7 @@ impl Table {
         credential: &Credential,
     ) -> Result<Option<NodeId>, NoRoom> {
         if let Some(mut member) = self.take(peer) {
+            member.back |= member.is_judged();
             if !member.is_judged() || member.credential != *credential {
                 member.credential = credential.clone();
                 member.known = member.known.max(Known::Presented);
@@ -162,6 +175,7 @@ impl Table {
             self.put(peer, member);
             return Ok(None);
         }
+        kernel::sometimes!(self.is_full(), "roster: the members are too many");
         let evicted = match self.is_full() {
             true => {
                 let gives_way = self.tally.gives_way(ticket_of(credential), now);
@@ -175,9 +189,11 @@ impl Table {
             known: Known::Presented,
             record: None,
             addrs: List::new(),
+            serves: Box::default(),
             via: Via::Itself,
             here: true,
             seen: now,
+            back: false,
         };
         self.put(peer, member);
         self.dirty.insert(peer);
@@ -278,13 +294,14 @@ impl Table {
         };
         self.drop_members(evicted.filter(|other| *other != author));
         let (record, addrs) = (Some(entry.record.clone()), said.addrs.clone());
+        let serves = models_of(said);
         let member = match self.take(author) {
             Some(mut member) => {
                 if !member.is_judged() {
                     member.credential = entry.credential.clone();
                     member.via = if same { member.via } else { lane.via };
                 }
-                (member.record, member.addrs) = (record, addrs);
+                (member.record, member.addrs, member.serves) = (record, addrs, serves);
                 member
             }
             None => Member {
@@ -292,9 +309,11 @@ impl Table {
                 known: Known::Heard,
                 record,
                 addrs,
+                serves,
                 via: lane.via,
                 here: false,
                 seen: now,
+                back: false,
             },
         };
         self.put(author, member);
@@ -326,6 +345,7 @@ impl Table {
                 member.known = known;
             }
             if news {
+                member.serves = models_of(&said);
                 (member.record, member.addrs) = (record, said.addrs);
                 self.dirty.insert(peer);
             }
@@ -335,10 +355,12 @@ impl Table {
             credential,
             known,
             record,
+            serves: models_of(&said),
             addrs: said.addrs,
             via: Via::Before,
             here: false,
             seen: now,
+            back: false,
         };
         self.restore(peer, member);
     }
@@ -355,6 +377,7 @@ impl Table {
             }
             Presence::Heard => self.tally.room(member.lane(), self.is_full()) == Room::Free,
         };
+        kernel::sometimes!(!room, "roster: a stored member finds no room");
         match room {
             true => self.put(peer, member),
             false => drop(self.dirty.insert(peer)),
@@ -426,6 +449,7 @@ impl Table {
 
     pub(crate) fn invariants(&self, me: NodeId) {
         assert!(self.members.len() <= MEMBERS_MAX, "too many members");
+        assert!(self.contacts.len() <= CONTACTS_MAX, "too many contacts");
         assert!(!self.knows(me), "this node is its own peer");
         self.tally.invariants();
     }

@@ -49,6 +49,9 @@ impl Roster {
 
     fn greet(&mut self, now: Now, who: Address, out: &mut Outbox) {
         let network = self.seed.network;
+        // Before it is told anything: who dies between two effects takes what it was told with it,
+        // and its next life would be watched as if nothing had been.
+        out.watch(who);
         match who {
             Address::Store => {
                 if let Phase::Loading { again } = &mut self.phase {
@@ -74,19 +77,20 @@ impl Roster {
             | Address::Router
             | Address::Proxy(_)
             | Address::Gateway
-            | Address::Control => return,
+            | Address::Control => {}
         }
-        out.watch(who);
     }
 
     /// Whatever is due towards neighbours.
     pub(crate) fn look_again(&mut self, now: Now, out: &mut Outbox) {
         for who in self.away.take_due(now.mono) {
+            kernel::sometimes!(true, "roster: an absent neighbour is greeted again");
             self.greet(now, who, out);
         }
         if let Phase::Loading { again } = &mut self.phase
             && *again <= now.mono
         {
+            kernel::sometimes!(true, "roster: the disk is asked again");
             *again = now.mono + LOAD_AGAIN;
             out.tell(Letter::Store(store::Command::Load(self.seed.network)));
         }
@@ -101,6 +105,7 @@ impl Roster {
         }
         if who == Address::Transport {
             // Its connections died with it: what was dialled is dialled again.
+            kernel::sometimes!(true, "roster: the transport dies");
             for peer in self.dials.in_flight() {
                 self.on_dial_failed(now, peer);
             }
@@ -110,6 +115,7 @@ impl Roster {
         }
         if let Address::Worker(device) = who {
             // What nobody serves is not advertised.
+            kernel::sometimes!(true, "roster: a device is gone for good");
             self.on_models(now, device, List::new(), out);
         }
         self.away.add(who, now.mono + AWAY);
@@ -127,10 +133,18 @@ impl Roster {
                 self.on_session_returned(now, *peer, input, why, out);
             }
             Letter::Transport(transport::Command::Dial { peer, .. }) => {
+                kernel::sometimes!(true, "roster: a dial is returned");
                 self.on_dial_failed(now, *peer);
             }
             Letter::Store(store::Command::Commit { token, .. }) => {
+                kernel::sometimes!(true, "roster: a write is returned");
                 self.on_commit_failed(now, *token, out);
+            }
+            // A greeting that found no room: without it nothing would ever come from there.
+            Letter::Transport(transport::Command::Attach(_)) | Letter::Worker(..)
+                if why == ReturnReason::Busy =>
+            {
+                self.away.add(letter.to(), now.mono + GREET_AGAIN);
             }
             // Of the rest, the neighbour's Down or its next greeting covers what is lost.
             Letter::Store(store::Command::Load(_))
@@ -150,5 +164,7 @@ impl Roster {
 
 /// A store that does not answer is asked again after this.
 const LOAD_AGAIN: Micros = Micros::from_secs(5);
+/// After this one that had no room for a greeting is greeted again.
+const GREET_AGAIN: Micros = Micros::from_secs(1);
 /// After this a neighbour that is not there is looked for again.
 const AWAY: Micros = Micros::from_secs(10);

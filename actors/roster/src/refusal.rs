@@ -43,6 +43,10 @@ impl Roster {
         if by_itself || by_owner {
             self.on_proven_refusal(why.clone());
         } else if self.refused.is_none() {
+            kernel::sometimes!(
+                true,
+                "roster: a member says without proof that this node is none"
+            );
             self.refused = Some(Refused {
                 why: why.clone(),
                 proven: false,
@@ -53,6 +57,7 @@ impl Roster {
     /// This node's membership is over: it dials nobody any more.
     pub(crate) fn on_proven_refusal(&mut self, why: Deny) {
         self.refused = Some(Refused { why, proven: true });
+        kernel::sometimes!(true, "roster: this node is a member no more");
         self.dials.paused = true;
     }
 

@@ -1,15 +1,14 @@
 //! The sessions of a network: begun for each peer with a link, and known until they are gone.
 
+mod letters;
+
 use crate::Roster;
 use crate::members::{NoRoom, ticket_of};
-use kernel::{Child, Exit, How, Outbox, Restart, ReturnReason};
+use kernel::{Child, Exit, How, Outbox, Restart};
 use messages::limits::HANDSHAKES_MAX;
 use messages::peer_session::{self, Ended, LinkLoss, Verdict};
-use messages::ports::transport::Command;
 use messages::wire::latest::Deny;
-use messages::{
-    Address, Branch, Credential, Label, Letter, LinkId, Micros, Mono, NodeId, Now, Seed, TicketKey,
-};
+use messages::{Branch, Credential, LinkId, Micros, Mono, NodeId, Now, Seed, TicketKey};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -21,22 +20,29 @@ pub(crate) struct Sessions {
     shaking: usize,
     strangers: usize,
     active: usize,
+    /// Of those that are shaking or active, such as this node dialled; of these, the shaking.
+    own: usize,
+    own_shaking: usize,
 }
 
 /// One session, as its roster sees it.
 #[derive(Debug)]
 pub(crate) struct Session {
-    state: State,
+    pub(crate) state: State,
     /// Whether the peer was known when it came.
     known: bool,
     /// The links that it was told of, newest last: told again to its next life.
     links: Vec<(LinkId, bool)>,
     /// The ticket that its peer was admitted by.
     pub(crate) ticket: Option<TicketKey>,
+    /// Whether this node dialled it.
+    pub(crate) dialled: bool,
+    /// Until then it is not asked to end.
+    pub(crate) spared: Mono,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     /// Not active, or not active again yet.
     Shaking,
     /// Both sides have admitted each other, since then.
@@ -68,14 +74,25 @@ impl Sessions {
         self.active
     }
 
+    /// Sessions that this node dialled, and those of them that are on their way.
+    pub(crate) const fn own(&self) -> (usize, usize) {
+        (self.own, self.own_shaking)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, &Session)> {
+        self.map.iter().map(|(peer, session)| (*peer, session))
+    }
+
+    /// Does not ask it to end before this time.
+    pub(crate) fn spare(&mut self, peer: NodeId, until: Mono) {
+        if let Some(session) = self.map.get_mut(&peer) {
+            session.spared = until;
+        }
+    }
+
     pub(crate) fn is_active(&self, peer: NodeId) -> bool {
-        matches!(
-            self.map.get(&peer),
-            Some(Session {
-                state: State::Active(_),
-                ..
-            })
-        )
+        let state = self.map.get(&peer).map(|session| session.state);
+        matches!(state, Some(State::Active(_)))
     }
 
     /// Peers with an active session, in order.
@@ -134,8 +151,10 @@ impl Sessions {
         let session = Session {
             state: State::Shaking,
             known,
+            dialled: links.iter().any(|(_, dialled)| *dialled),
             links,
             ticket: None,
+            spared: Mono::default(),
         };
         self.count(&session, true);
         self.map.insert(peer, session);
@@ -155,22 +174,28 @@ impl Sessions {
         }
     }
 
-    const fn count(&mut self, session: &Session, more: bool) {
-        let stranger = if session.known { 0 } else { 1 };
-        let (shaking, strangers, active) = match session.state {
-            State::Shaking => (1, stranger, 0),
-            State::Active(_) => (0, 0, 1),
-            State::Ending(_) => (0, 0, 0),
-        };
-        if more {
-            self.shaking += shaking;
-            self.strangers += strangers;
-            self.active += active;
-        } else {
-            self.shaking -= shaking;
-            self.strangers -= strangers;
-            self.active -= active;
+    /// Another link of a session that is not ending.
+    fn remember(&mut self, peer: NodeId, link: LinkId, dialled: bool) {
+        if let Some(mut session) = self.remove(peer) {
+            remember(&mut session.links, link, dialled);
+            session.dialled |= dialled;
+            self.count(&session, true);
+            self.map.insert(peer, session);
         }
+    }
+
+    fn count(&mut self, session: &Session, more: bool) {
+        let change = |count: &mut usize, by: bool| match more {
+            true => *count += usize::from(by),
+            false => *count -= usize::from(by),
+        };
+        let shaking = session.state == State::Shaking;
+        let active = matches!(session.state, State::Active(_));
+        change(&mut self.shaking, shaking);
+        change(&mut self.strangers, shaking && !session.known);
+        change(&mut self.active, active);
+        change(&mut self.own, session.dialled && (shaking || active));
+        change(&mut self.own_shaking, session.dialled && shaking);
     }
 
     pub(crate) fn invariants(&self) {
@@ -182,6 +207,8 @@ impl Sessions {
             self.shaking + self.active <= self.map.len(),
             "more states than sessions"
         );
+        let mut links = self.map.values().map(|session| session.links.len());
+        assert!(links.all(|links| links <= LINKS_MAX), "too many links");
     }
 }
 
@@ -199,18 +226,25 @@ impl Roster {
             return self.close(link, "a node has no session with itself", out);
         }
         self.dials.connected(peer);
+        if self.dials.over && !self.sessions.is_live(peer) {
+            kernel::sometimes!(true, "roster: a link comes up while the node leaves");
+            return self.close(link, "the node leaves", out);
+        }
         let Some(session) = self.sessions.map.get_mut(&peer) else {
             return self.begin(now, peer, link, dialled, out);
         };
         match &mut session.state {
             State::Ending(pending) => {
                 let older = pending.replace((link, dialled));
+                kernel::sometimes!(true, "roster: a link comes up while a session ends");
                 if let Some((older, _)) = older.filter(|(older, _)| *older != link) {
+                    kernel::sometimes!(true, "roster: two links come as a session ends");
                     self.close(older, "a newer link is there", out);
                 }
             }
             State::Shaking | State::Active(_) => {
-                remember(&mut session.links, link, dialled);
+                self.sessions.remember(peer, link, dialled);
+                kernel::sometimes!(true, "roster: a peer has another link");
                 self.to_session(peer, peer_session::Input::Link { link, dialled }, out);
             }
         }
@@ -220,6 +254,8 @@ impl Roster {
     fn begin(&mut self, now: Now, peer: NodeId, link: LinkId, dialled: bool, out: &mut Outbox) {
         let known = self.table.knows(peer);
         if !self.sessions.has_room(known) {
+            kernel::sometimes!(known, "roster: too many handshakes");
+            kernel::sometimes!(!known, "roster: too many strangers");
             self.close(link, "too many handshakes at once", out);
             return self.on_dial_failed(now, peer);
         }
@@ -258,6 +294,7 @@ impl Roster {
 
     /// Makes sure that a session that speaks is known: an earlier life of this roster began it.
     fn adopt(&mut self, peer: NodeId, out: &mut Outbox) {
+        kernel::sometimes!(!self.sessions.contains(peer), "roster: it adopts a session");
         if !self.sessions.contains(peer) {
             self.dials.connected(peer);
             let known = self.table.knows(peer);
@@ -275,6 +312,7 @@ impl Roster {
         out: &mut Outbox,
     ) {
         self.adopt(peer, out);
+        kernel::sometimes!(self.is_loading(), "roster: it judges before the disk spoke");
         let verdict = match self.is_loading() {
             true => Verdict::Unknown,
             false => match self.judge(now, peer, credential) {
@@ -294,6 +332,7 @@ impl Roster {
         let until = self.belongs(peer, credential, now.wall)?;
         let evicted = self.table.judged(now.mono, peer, credential);
         if let Some(evicted) = evicted.map_err(|NoRoom| Deny::Full)? {
+            kernel::sometimes!(true, "roster: a member gives way to another");
             self.forget_dials(evicted);
         }
         if let Some(session) = self.sessions.map.get_mut(&peer) {
@@ -312,8 +351,8 @@ impl Roster {
             Some(State::Ending(_)) | None => return,
         }
         self.on_own_admission(now, peer);
-        self.catch_up.begin(peer);
-        self.catch_up_now(now, peer, out);
+        self.welcome(now, peer, out);
+        self.on_neighbour(now, peer, out);
     }
 
     /// A session is over; its Down follows.
@@ -327,6 +366,7 @@ impl Roster {
         let lasted = match self.sessions.map.get(&peer).map(|session| session.state) {
             None => {
                 // Begun by an earlier life of this roster.
+                kernel::sometimes!(true, "roster: a session of an earlier life ends");
                 self.sessions.insert(peer, true, Vec::new());
                 out.watch(self.session_address(peer));
                 false
@@ -337,6 +377,9 @@ impl Roster {
         self.sessions.set(peer, State::Ending(None));
         self.on_left(now, peer, lasted);
         self.redial(now, peer, lasted, why);
+        let enough = Ended::DeniedHere(Deny::Enough);
+        let released = matches!(why, Ended::DeniedByPeer(Deny::Enough)) || *why == enough;
+        self.on_neighbour_gone(now, peer, released);
     }
 
     /// A member is not here any more.
@@ -365,6 +408,7 @@ impl Roster {
             }
             (State::Shaking | State::Active(_), Exit::StartFailed(_)) => {
                 // It spent its restarts: the next link begins with a new one.
+                kernel::sometimes!(true, "roster: a session has spent its restarts");
                 out.stop(self.session_address(peer), How::Kill);
                 for (link, _) in links {
                     self.close(link, "the session failed", out);
@@ -372,7 +416,10 @@ impl Roster {
                 self.lost(now, peer);
             }
             (State::Shaking | State::Active(_), why) if why.is_abnormal() => {
+                kernel::sometimes!(true, "roster: a session crashes");
                 self.sessions.set(peer, State::Shaking);
+                // Its next life does not count the streams of this one.
+                self.sessions.spare(peer, now.mono + STREAMS_MAX);
                 self.brief(peer, out);
             }
             (State::Shaking | State::Active(_), _) => self.lost(now, peer),
@@ -385,81 +432,7 @@ impl Roster {
         let lasted = session.is_some_and(|session| session.state.lasted(now.mono));
         self.on_left(now, peer, lasted);
         self.redial(now, peer, lasted, &Ended::LinkLost(LinkLoss::Reset));
-    }
-
-    /// A letter to a session came back.
-    pub(crate) fn on_session_returned(
-        &mut self,
-        now: Now,
-        peer: NodeId,
-        input: &peer_session::Input,
-        why: ReturnReason,
-        out: &mut Outbox,
-    ) {
-        match input {
-            peer_session::Input::Link { link, dialled } if why == ReturnReason::NoActor => {
-                match self.sessions.map.get(&peer).map(|session| session.state) {
-                    // Its Down is on the way: the link is for the next session.
-                    Some(State::Shaking | State::Active(_)) => {
-                        self.sessions
-                            .set(peer, State::Ending(Some((*link, *dialled))));
-                    }
-                    Some(State::Ending(_)) => self.on_link_up(now, peer, *link, *dialled, out),
-                    None => self.close(*link, "the session is over", out),
-                }
-            }
-            peer_session::Input::Link { link, .. } => self.close(*link, "no room", out),
-            // Whoever must go goes, whatever its mailbox holds.
-            peer_session::Input::Cut(_) if why != ReturnReason::NoActor => self.kick(peer, out),
-            // A hole in what the session was told: tell it all again.
-            peer_session::Input::Introduce(_) | peer_session::Input::Revoke(_)
-                if why == ReturnReason::Busy && self.sessions.is_active(peer) =>
-            {
-                self.catch_up.begin(peer);
-                self.catch_up_at = Some(now.mono + FULL_AGAIN);
-            }
-            peer_session::Input::Introduce(_)
-            | peer_session::Input::Revoke(_)
-            | peer_session::Input::Cut(_)
-            | peer_session::Input::LinkDown { .. }
-            | peer_session::Input::Frame { .. }
-            | peer_session::Input::BadFrame { .. }
-            | peer_session::Input::Path { .. }
-            | peer_session::Input::Inbound { .. }
-            | peer_session::Input::Opened { .. }
-            | peer_session::Input::OpenFailed { .. }
-            | peer_session::Input::Verdict(_)
-            | peer_session::Input::Load(_)
-            | peer_session::Input::Serves(_)
-            | peer_session::Input::Open { .. }
-            | peer_session::Input::Leave => {}
-        }
-    }
-
-    /// Ends a session that cannot be reached by letter.
-    fn kick(&mut self, peer: NodeId, out: &mut Outbox) {
-        let links = self
-            .sessions
-            .map
-            .get(&peer)
-            .map(|session| session.links.clone());
-        out.stop(self.session_address(peer), How::Kill);
-        for (link, _) in links.unwrap_or_default() {
-            self.close(link, "no member any more", out);
-        }
-    }
-
-    pub(crate) const fn session_address(&self, peer: NodeId) -> Address {
-        Address::Session(self.seed.network, peer)
-    }
-
-    pub(crate) fn to_session(&self, peer: NodeId, input: peer_session::Input, out: &mut Outbox) {
-        out.tell(Letter::Session(self.seed.network, peer, input));
-    }
-
-    pub(crate) fn close(&self, link: LinkId, why: &str, out: &mut Outbox) {
-        let (network, why) = (self.seed.network, Label::truncated(why));
-        out.tell(Letter::Transport(Command::Close { link, network, why }));
+        self.on_neighbour_gone(now, peer, false);
     }
 }
 
@@ -467,6 +440,7 @@ fn remember(links: &mut Vec<(LinkId, bool)>, link: LinkId, dialled: bool) {
     links.retain(|(known, _)| *known != link);
     links.push((link, dialled));
     if links.len() > LINKS_MAX {
+        kernel::sometimes!(true, "roster: the oldest link of a peer is forgotten");
         links.remove(0);
     }
 }
@@ -478,5 +452,5 @@ const STRANGERS_MAX: usize = HANDSHAKES_MAX * 3 / 4;
 /// A session that was active for so long was no accident: the back-off begins anew, and its peer
 /// has earned its place.
 const LASTED: Micros = Micros::from_secs(10);
-/// After this a session without room is told again.
-const FULL_AGAIN: Micros = Micros::from_secs(1);
+/// After this the streams of a session's earlier life are over, as a session that leaves has it.
+const STREAMS_MAX: Micros = Micros::from_secs(60);

@@ -1,7 +1,7 @@
 //! Tickets: made, listed and withdrawn by the owner; joined with by anybody.
 
 use crate::Roster;
-use crate::durable::{Issued, What};
+use crate::durable::{Issued, PENDING_MAX, What};
 use crate::members::ticket_of;
 use crate::verify::{ed25519, revoked_ticket, verify_record, verify_revocation};
 use bytes::Bytes;
@@ -27,11 +27,9 @@ pub(crate) type Revocation = (TicketKey, SignedRecord, Option<NodeId>);
 pub(crate) struct Tickets {
     issued: BTreeMap<TicketKey, Issued>,
     revoked: BTreeMap<TicketKey, SignedRecord>,
-    /// Verified, and still to be written.
+    /// In force, and still to be written.
     waiting: BTreeMap<TicketKey, (SignedRecord, Option<NodeId>)>,
     pub(crate) write_at: Option<Mono>,
-    /// The last write of a revocation failed.
-    pub(crate) disk_fails: bool,
 }
 
 /// Makes a joiner's credential from a ticket: the ticket's secret signs the joiner's id.
@@ -79,11 +77,10 @@ impl Tickets {
         range.map(|(ticket, record)| (*ticket, record.clone()))
     }
 
-    fn is_known(&self, ticket: &TicketKey) -> bool {
-        self.revoked.contains_key(ticket) || self.waiting.contains_key(ticket)
-    }
-
     pub(crate) fn invariants(&self) {
+        // Those that were being written when the last one found room come on top.
+        let issued = self.issued.len();
+        assert!(issued <= ISSUED_MAX + PENDING_MAX, "too many tickets");
         assert!(self.revoked.len() <= REVOKED_MAX, "too many revocations");
         assert!(
             self.waiting.len() <= REVOKED_MAX,
@@ -151,7 +148,10 @@ impl Roster {
         let fault = match expires {
             Some(expires) if expires <= now.wall => Some("that time is over already"),
             _ if addrs.is_empty() => Some("the node has no address yet: try again in a moment"),
-            _ if self.tickets.issued.len() >= ISSUED_MAX => Some("too many tickets were issued"),
+            _ if self.tickets.issued.len() >= ISSUED_MAX => {
+                kernel::sometimes!(true, "roster: too many tickets are issued");
+                Some("too many tickets were issued")
+            }
             _ => None,
         };
         if let Some(why) = fault {
@@ -210,7 +210,8 @@ impl Roster {
         );
     }
 
-    /// A peer passes on a revocation.
+    /// A peer passes on a revocation. It takes force at once: nobody is served for as long as a
+    /// slow disk takes.
     pub(crate) fn on_revoked(
         &mut self,
         now: Now,
@@ -221,20 +222,24 @@ impl Roster {
         let (network, owner) = (self.seed.network, self.seed.owner);
         // What is known already costs no verification.
         let named = revoked_ticket(network, owner, &record);
-        if named.is_some_and(|ticket| self.tickets.is_known(&ticket)) {
+        if named.is_some_and(|ticket| self.tickets.revoked.contains_key(&ticket)) {
+            kernel::sometimes!(true, "roster: a revocation comes again");
             return;
         }
-        let full = self.tickets.waiting.len() + self.tickets.revoked.len() >= REVOKED_MAX;
+        let full = self.tickets.revoked.len() >= REVOKED_MAX;
         let check = |signed: &Signed<'_>| self.ctx.signer.verify(signed, ed25519);
         let verified = verify_revocation(&check, network, owner, &record).filter(|_| !full);
+        kernel::sometimes!(full, "roster: too many revocations");
+        kernel::sometimes!(
+            verified.is_none() && !full,
+            "roster: a revocation is forged"
+        );
         let Some(ticket) = verified else {
             self.skipped += 1;
             return;
         };
         let revocation = (ticket, record, Some(from));
-        if self.tickets.disk_fails {
-            self.apply_revocations(now, std::slice::from_ref(&revocation), out);
-        }
+        self.apply_revocations(now, std::slice::from_ref(&revocation), out);
         self.tickets.wait(vec![revocation]);
         if self.tickets.write_at.is_none() {
             self.write_revocations(out);
@@ -250,6 +255,10 @@ impl Roster {
         {
             return;
         }
+        kernel::sometimes!(
+            self.tickets.waiting.len() > BATCH_MAX,
+            "roster: revocations are written in parts"
+        );
         let batch = self.tickets.waiting.iter().take(BATCH_MAX);
         let batch: Vec<Revocation> = batch
             .map(|(ticket, (record, from))| (*ticket, record.clone(), *from))
@@ -275,9 +284,6 @@ impl Roster {
     /// Revocations take force: whoever came by these tickets is cut off, and everybody is told.
     pub(crate) fn apply_revocations(&mut self, now: Now, records: &[Revocation], out: &mut Outbox) {
         for (ticket, record, from) in records {
-            if !self.tickets.disk_fails {
-                self.tickets.waiting.remove(ticket);
-            }
             if self.tickets.revoked.contains_key(ticket) {
                 continue;
             }
@@ -288,6 +294,7 @@ impl Roster {
             self.tickets.add_revoked(*ticket, record);
             let cut = self.sessions.by_ticket(*ticket);
             for peer in &cut {
+                kernel::sometimes!(true, "roster: a revoked peer is cut");
                 self.to_session(*peer, peer_session::Input::Cut(Deny::Revoked), out);
             }
             for peer in self.table.by_ticket(*ticket) {
@@ -303,6 +310,15 @@ impl Roster {
             }
         }
         self.plan_members(now);
+    }
+
+    /// Revocations are on the disk, and those that came meanwhile follow.
+    pub(crate) fn wrote_revocations(&mut self, now: Now, records: &[Revocation], out: &mut Outbox) {
+        for (ticket, ..) in records {
+            self.tickets.waiting.remove(ticket);
+        }
+        // A human's takes force when it is durable, and was refused otherwise.
+        self.apply_revocations(now, records, out);
         if self.tickets.write_at.is_none() {
             self.write_revocations(out);
         }

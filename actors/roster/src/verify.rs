@@ -4,8 +4,8 @@ use ed25519_dalek::{Signature as Ed25519, SigningKey, VerifyingKey};
 use kernel::Signed;
 use messages::wire::latest::{Deny, Introduction};
 use messages::{
-    Capabilities, Credential, Kind, Micros, NetworkId, NodeId, RecordClass, SignedGrant,
-    SignedRecord, Stamp, Ticket, TicketKey, Wall, network_of,
+    Capabilities, Credential, Kind, NetworkId, NodeId, RecordClass, SignedGrant, SignedRecord,
+    Ticket, TicketKey, Wall, network_of,
 };
 
 /// Why a ticket opens nothing.
@@ -28,9 +28,6 @@ pub enum IntroductionFault {
     /// Not a public Capabilities record of this network with a value.
     #[error("not an advert of this network")]
     NotAnAdvert,
-    /// Its stamp is further ahead than clocks may differ.
-    #[error("the record is from the future")]
-    FromTheFuture,
     /// Its value is no list of fields.
     #[error("the record's value cannot be read")]
     Malformed,
@@ -152,9 +149,6 @@ pub fn verify_introduction(
         }
         Some(_) | None => return Err(IntroductionFault::NotAnAdvert),
     };
-    if record.stamp > Stamp((now + AHEAD_MAX).0) {
-        return Err(IntroductionFault::FromTheFuture);
-    }
     let said = Capabilities::decode(value).map_err(|_| IntroductionFault::Malformed)?;
     if !verify_record(check, &entry.record) {
         return Err(IntroductionFault::Forged);
@@ -191,6 +185,3 @@ pub(crate) fn revoked_ticket(
         && record.value.as_ref().is_some_and(|value| value.is_empty());
     fits.then(|| record.id.parse().ok()).flatten()
 }
-
-/// How far another node's wall clock may be ahead.
-const AHEAD_MAX: Micros = Micros::from_secs(5 * 60);

@@ -18,6 +18,7 @@ pub(crate) fn choose(
 ) -> Verdict {
     let (best, second) = best_of(table, now, query)?;
     let index = usize::try_from(entropy_among(entropy, best.len())).unwrap_or(0);
+    kernel::sometimes!(best.len() > 1, "router: equal holders are drawn from");
     let Some(chosen) = best.get(index) else {
         return Err(NoRoute::NoneLeft);
     };
@@ -88,10 +89,17 @@ fn best_of<'a>(table: &'a Table, now: Mono, query: &Query) -> Result<Ranked<'a>,
                 || query.exclude.contains(&via)
                 || (query.splice && !advert.compute.splice);
             if barred {
+                kernel::sometimes!(query.exclude.contains(&via), "router: a holder is excluded");
+                kernel::sometimes!(!holder.is_fresh(), "router: a holder is silent");
+                kernel::sometimes!(
+                    query.splice && !advert.compute.splice,
+                    "router: a holder cannot go on from tokens"
+                );
                 no_route = beyond_unknown(no_route);
                 continue;
             }
             if holder.is_full(now) {
+                kernel::sometimes!(true, "router: a holder is full");
                 no_route = NoRoute::Busy {
                     retry_after_ms: RETRY_AFTER_MS,
                 };
@@ -126,6 +134,16 @@ fn best_of<'a>(table: &'a Table, now: Mono, query: &Query) -> Result<Ranked<'a>,
     }
 }
 
+/// Which model a question means, as far as that is known.
+pub(crate) fn meant(table: &Table, query: &Query) -> Option<ModelId> {
+    let named: Option<ModelId> = query.model.parse().ok();
+    query.pinned.or(named).or_else(|| {
+        let mut adverts = table.iter().flat_map(|(_, holder)| holder.models().iter());
+        let known = adverts.find(|advert| is_meant(advert, named, query));
+        known.map(|advert| advert.model)
+    })
+}
+
 /// By name or by printed digest; once a request has begun with a model, only that one.
 fn is_meant(advert: &ModelAdvert, named: Option<ModelId>, query: &Query) -> bool {
     query.pinned.map_or_else(
@@ -149,6 +167,10 @@ fn candidate<'a>(
     now: Mono,
     query: &Query,
 ) -> Candidate<'a> {
+    kernel::sometimes!(
+        holder.failed_lately(now),
+        "router: a holder that failed lately is weighed"
+    );
     let preferred = query
         .prefer
         .filter(|_| query.splice)

@@ -29,6 +29,7 @@
 //! | Local, as before    | ·                   | ·                   |
 //! | Route, served       | route               | route               |
 //! | Route, not served   | ·                   | no route            |
+//! | Route, all left out | ·                   | wanted, no route    |
 //! | Outcome             | ·                   | ·                   |
 //! | Down of a session   | watch, models       | watch, models       |
 //! | Down of a worker    | watch, models       | watch, models       |
@@ -56,14 +57,14 @@ mod choose;
 mod listing;
 mod table;
 
-use choose::{Verdict, choose};
+use choose::{Verdict, choose, meant};
 use kernel::{Ctx, Deadline, Entropy, Exit, Failure, Machine, Outbox, Signal, View};
 use messages::observer::{Fact, FactKey};
 use messages::ports::gateway;
 use messages::router::{Input, Outcome, Query};
 use messages::{
     Address, Letter, List, Micros, ModelAdvert, Mono, Now, limits::MODELS_MAX, observer,
-    request_proxy,
+    request_proxy, roster,
 };
 use std::collections::VecDeque;
 use table::Table;
@@ -117,11 +118,33 @@ impl Router {
             .retain(|waiting| waiting.request != query.request);
         let verdict = choose(&mut self.table, &mut self.entropy, now, &query);
         let waits = verdict.is_err() && self.is_gathering(now);
+        kernel::sometimes!(
+            waits && self.waiting.len() >= WAITING_MAX,
+            "router: too many questions wait"
+        );
         if waits && self.waiting.len() < WAITING_MAX {
+            kernel::sometimes!(true, "router: a question waits for neighbours to speak");
             self.waiting.push_back(query);
         } else {
-            answer(&query, verdict, out);
+            self.answer(&query, verdict, out);
         }
+    }
+
+    /// Answers a question. Where nobody fits, those who know more members are told what is wanted.
+    fn answer(&self, query: &Query, verdict: Verdict, out: &mut Outbox) {
+        if verdict.is_err()
+            && let Some(model) = meant(&self.table, query)
+        {
+            for network in self.table.networks() {
+                out.tell(Letter::Roster(network, roster::Input::Wanted { model }));
+            }
+        }
+        let choice = verdict.map(Box::new);
+        let routed = request_proxy::Input::Routed {
+            attempt: query.attempt,
+            choice,
+        };
+        out.tell(Letter::Proxy(query.request, routed));
     }
 
     /// Answers the waiting questions that somebody fits, and after the gathering all of them.
@@ -130,9 +153,10 @@ impl Router {
         for query in std::mem::take(&mut self.waiting) {
             let verdict = choose(&mut self.table, &mut self.entropy, now, &query);
             if verdict.is_err() && gathering {
+                kernel::sometimes!(true, "router: a question waits on");
                 self.waiting.push_back(query);
             } else {
-                answer(&query, verdict, out);
+                self.answer(&query, verdict, out);
             }
         }
     }
@@ -163,6 +187,7 @@ impl Router {
             match why {
                 // Watching again at once would only be answered at once.
                 Exit::StartFailed(_) | Exit::NoActor => {
+                    kernel::sometimes!(true, "router: a reader is absent");
                     self.absent[reader] = Some(now + ABSENT_WAIT);
                 }
                 Exit::Normal
@@ -176,6 +201,7 @@ impl Router {
         let changed = match why {
             // Its next life will speak: until then its models are known, and nobody's.
             Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed => {
+                kernel::sometimes!(true, "router: a holder's speaker crashes");
                 self.table.silence_speaker(who, out)
             }
             Exit::Normal | Exit::Stopped | Exit::StartFailed(_) | Exit::NoActor => {
@@ -304,15 +330,6 @@ impl Machine for Router {
         assert!(self.table.len() <= HOLDERS_MAX, "too many holders");
         assert!(self.waiting.len() <= WAITING_MAX, "too many questions wait");
     }
-}
-
-fn answer(query: &Query, verdict: Verdict, out: &mut Outbox) {
-    let choice = verdict.map(Box::new);
-    let routed = request_proxy::Input::Routed {
-        attempt: query.attempt,
-        choice,
-    };
-    out.tell(Letter::Proxy(query.request, routed));
 }
 
 fn tell_reader(reader: Address, models: &List<ModelAdvert, MODELS_MAX>, out: &mut Outbox) {

@@ -6,8 +6,8 @@ use kernel::Outbox;
 use messages::limits::MODELS_MAX;
 use messages::router::{PeerState, Via};
 use messages::wire::latest::Load;
-use messages::{Address, DeviceId, List, Micros, ModelAdvert, Mono, NodeId};
-use std::collections::BTreeMap;
+use messages::{Address, DeviceId, List, Micros, ModelAdvert, Mono, NetworkId, NodeId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All holders, by the way to them.
 #[derive(Debug)]
@@ -60,6 +60,15 @@ impl Table {
         self.holders.iter().map(|(via, holder)| (*via, holder))
     }
 
+    /// The networks of which a peer has spoken.
+    pub(crate) fn networks(&self) -> BTreeSet<NetworkId> {
+        let network = |via: &Via| match via {
+            Via::Peer(network, _) => Some(*network),
+            Via::Local(..) => None,
+        };
+        self.holders.keys().filter_map(network).collect()
+    }
+
     /// The models that a client may name.
     pub(crate) fn models(&self) -> List<ModelAdvert, MODELS_MAX> {
         self.listing.models()
@@ -101,6 +110,7 @@ impl Table {
     fn set(&mut self, via: Via, mut word: Word, out: &mut Outbox) -> bool {
         if !self.holders.contains_key(&via) {
             if self.holders.len() >= HOLDERS_MAX && !self.make_room(out) {
+                kernel::sometimes!(true, "router: the table is full");
                 return false;
             }
             // A speaker that dies without a word must not leave a ghost.
@@ -109,6 +119,7 @@ impl Table {
         let holder = self.holders.entry(via).or_insert(Holder::UNKNOWN);
         if word.models.is_empty() {
             // Its engine is away. Who asks for what it served may wait a moment for it.
+            kernel::sometimes!(true, "router: a holder's engine is away");
             word.models = holder.word.models.clone();
             word.fresh = false;
         }
@@ -130,6 +141,7 @@ impl Table {
         let Some(via) = silent.map(|(via, _)| *via) else {
             return false;
         };
+        kernel::sometimes!(true, "router: a silent holder gives way");
         self.holders.remove(&via);
         out.unwatch(speaker(via));
         true

@@ -69,6 +69,17 @@ pub(crate) enum Command {
     Version,
 }
 
+/// Reads an address. Names are none: a node asks no resolver.
+pub(crate) fn read_address(text: &str) -> Result<SocketAddr, String> {
+    let wanted = "write an IP address and a port from 0 to 65535, for example 127.0.0.1:9337";
+    text.parse().map_err(|_| wanted.to_owned())
+}
+
+fn rate(text: &str) -> Result<u32, String> {
+    let wanted = "write tokens per second as a whole number, for example 50";
+    text.parse().map_err(|_| wanted.to_owned())
+}
+
 #[derive(Debug, Default, Args)]
 pub(crate) struct Serve {
     /// A model to serve; repeat for more: `builtin`, a .gguf path, a name in the models folder.
@@ -78,20 +89,20 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TICKET")]
     pub(crate) join: Vec<String>,
     /// Where the OpenAI-compatible API listens [default: 127.0.0.1:9337].
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = read_address)]
     pub(crate) api: Option<SocketAddr>,
     /// Where the management API listens [default: 127.0.0.1:3131].
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = read_address)]
     pub(crate) console: Option<SocketAddr>,
     /// Where peers connect, UDP; repeat for more [default: every interface, IPv4 and IPv6].
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = read_address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// What runs the models [default: llama].
     #[arg(long, value_enum)]
     pub(crate) engine: Option<EngineKind>,
     /// Tokens per second of each job of the scripted engine; 0 is as fast as possible
     /// [default: 50].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = rate)]
     pub(crate) scripted_rate: Option<u32>,
     /// A file whose one line clients must present as their API key.
     #[arg(long, value_name = "FILE")]

@@ -1,9 +1,11 @@
 //! `config.toml`: the human's file. Read only; unknown keys are named, never dropped in silence.
 
-use crate::cli::{EngineKind, LogForm, Serve};
+use crate::cli::{EngineKind, LogForm, Serve, read_address};
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use messages::Neighbourhood;
 use node::{Config, Engine};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,8 @@ pub(crate) const TEMPLATE: &str = "\
 # api = \"127.0.0.1:9337\"         # the OpenAI-compatible API
 # console = \"127.0.0.1:3131\"     # the management API
 # listen = [\"0.0.0.0:7337\", \"[::]:7337\"]  # where peers connect (UDP)
+# neighbours_sought = 64         # with fewer sessions in a network it dials other members
+# neighbours_kept = 256          # with more it lets idle ones go; at least 4 x neighbours_sought
 # api_key_file = \"api.key\"       # required where api is not loopback
 # log = \"pretty\"                 # or \"json\"
 ";
@@ -41,20 +45,38 @@ pub(crate) struct File {
     pub(crate) models: Vec<String>,
     pub(crate) engine: Option<String>,
     pub(crate) scripted_rate: Option<u32>,
+    #[serde(deserialize_with = "some_address")]
     pub(crate) api: Option<SocketAddr>,
+    #[serde(deserialize_with = "some_address")]
     pub(crate) console: Option<SocketAddr>,
+    #[serde(deserialize_with = "addresses")]
     pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) neighbours_sought: Option<u16>,
+    pub(crate) neighbours_kept: Option<u16>,
     pub(crate) api_key_file: Option<PathBuf>,
     pub(crate) log: Option<String>,
 }
 
-const KEYS: [&str; 8] = [
+fn some_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    read_address(&text).map(Some).map_err(D::Error::custom)
+}
+
+fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let read = texts.iter().map(|text| read_address(text));
+    read.collect::<Result<_, _>>().map_err(D::Error::custom)
+}
+
+const KEYS: [&str; 10] = [
     "models",
     "engine",
     "scripted_rate",
     "api",
     "console",
     "listen",
+    "neighbours_sought",
+    "neighbours_kept",
     "api_key_file",
     "log",
 ];
@@ -83,7 +105,21 @@ impl File {
         let file: Self = toml::from_str(text).map_err(|error| fault(text, &error))?;
         file.engine()?;
         file.log()?;
+        file.neighbourhood()?;
         Ok((file, unknown))
+    }
+
+    /// How many sessions are looked for and kept. Whoever says one gets the other in proportion.
+    fn neighbourhood(&self) -> Result<Neighbourhood> {
+        let default = Neighbourhood::DEFAULT;
+        let (seek, keep) = match (self.neighbours_sought, self.neighbours_kept) {
+            (None, None) => return Ok(default),
+            (Some(seek), Some(keep)) => (seek, keep),
+            (Some(seek), None) => (seek, seek.saturating_mul(4)),
+            (None, Some(keep)) => ((keep / 4).max(1), keep),
+        };
+        Neighbourhood::new(seek, keep)
+            .map_err(|why| anyhow!("neighbours_sought = {seek}, neighbours_kept = {keep}: {why}"))
     }
 
     pub(crate) fn engine(&self) -> Result<Option<EngineKind>> {
@@ -160,6 +196,7 @@ pub(crate) fn config(home: &Path, file: &File, serve: &Serve) -> Result<Config> 
             serve.models.clone()
         },
         engine,
+        neighbourhood: file.neighbourhood()?,
         join: serve.join.clone(),
         api_key,
         engine_command: engine_command()?,

@@ -20,8 +20,7 @@ fn main() -> ExitCode {
     match commands::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            // One clear line: the causes are part of the sentence.
-            print::error(&format!("{error:#}"));
+            print::error(&print::sentence(&error));
             ExitCode::FAILURE
         }
     }

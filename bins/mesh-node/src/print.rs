@@ -14,6 +14,18 @@ pub(crate) fn json(value: &Value) {
     line(&format!("{value:#}"));
 }
 
+/// An error and its causes as one sentence. A cause that is part of what was said is not said
+/// again.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
+    sentence
+}
+
 /// One line on what went wrong.
 pub(crate) fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "mesh-node: {text}");

@@ -8,9 +8,16 @@ use anyhow::{Context, Result};
 use node::{Config, Node};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
+
+/// Signals within this time of the first ask for the same stop: who signals a process and then its
+/// group, as `timeout` does, asks once.
+const ONE_STOP: Duration = Duration::from_millis(500);
 
 /// Runs a node until it is stopped.
 pub(crate) fn run(home: &Path, serve: &Serve, as_json: bool) -> Result<ExitCode> {
@@ -46,8 +53,26 @@ async fn until_stopped(config: Config, as_json: bool) -> Result<()> {
         _ = interrupt.recv() => {}
         () = node.stop_asked() => {}
     }
-    node.stop().await;
-    Ok(())
+    // Running answers have their time to end.
+    let mut stopping = pin!(node.stop());
+    if timeout(ONE_STOP, &mut stopping).await.is_ok() {
+        return Ok(());
+    }
+    // Who asks again does not want to wait for them.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        biased;
+        () = stopping => Ok(()),
+        _ = terminate.recv() => at_once(),
+        _ = interrupt.recv() => at_once(),
+    }
+}
+
+/// Ends the process as a power cut would, which the home survives: nothing is told of what was
+/// given up.
+fn at_once() -> ! {
+    std::process::exit(0)
 }
 
 fn say_started(node: &Node, without_model: bool) {

@@ -26,10 +26,19 @@ pub(crate) fn run(only: &[String], baseline: &Path, write: bool) -> Result<()> {
     }
     println!("bench commit {}", commit());
     let mut before = read(baseline, write)?;
-    let mut apart = Vec::new();
+    let known = |name: &&String| {
+        SCENARIOS
+            .iter()
+            .any(|scenario| scenario.name == name.as_str())
+    };
+    let unknown = before.keys().filter(|name| !known(name));
+    let mut apart: Vec<String> = unknown
+        .map(|name| format!("{name}: in the baseline alone"))
+        .collect();
     for scenario in SCENARIOS {
         let name = scenario.name;
-        if !only.is_empty() && !only.iter().any(|only| only == name) {
+        let named = only.iter().any(|only| only == name);
+        if !named && (scenario.long || !only.is_empty()) {
             continue;
         }
         let begun = Instant::now();
@@ -37,9 +46,10 @@ pub(crate) fn run(only: &[String], baseline: &Path, write: bool) -> Result<()> {
         let wall = begun.elapsed().as_secs_f64();
         print(name, &figures, before.get(name));
         println!(
-            "  {:.1} virtual seconds in {wall:.1} s: {:.1} a second; {} turns",
+            "  {:.1} virtual seconds in {wall:.2} s: {:.1} a second; {} events, {} turns",
             seconds(report.time_us),
             seconds(report.time_us) / wall,
+            report.events,
             report.turns
         );
         if write {
@@ -55,6 +65,7 @@ pub(crate) fn run(only: &[String], baseline: &Path, write: bool) -> Result<()> {
         }
     }
     if write {
+        before.retain(|name, _| known(&name));
         return save(baseline, &before);
     }
     ensure!(

@@ -1,15 +1,19 @@
 //! `mesh-sim`: runs the simulated mesh from the command line.
 
 mod bench;
+mod marks;
 mod meta;
+mod scale;
 mod scenarios;
+mod shrink;
 mod swarm;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
-use simulation::{Ask, Mesh, Report, State, millis, secs};
+use simulation::{Ask, Mesh, Micros, Report, State, millis, secs};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -39,6 +43,22 @@ enum Command {
         /// The token at which the serving node is killed; the default kills nobody.
         #[arg(long)]
         kill_at: Option<u64>,
+        /// Looks after every step whether a promise of the mesh is broken.
+        #[arg(long, conflicts_with = "bare")]
+        checked: bool,
+        /// Sessions per node, on average. With it, all join by one ticket, and it is told when
+        /// the mesh is one, and what that costs: mesh-sim run --nodes 1000 --degree 6 --arrive 60s
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=448))]
+        degree: Option<u16>,
+        /// The time over which they arrive.
+        #[arg(long, value_parser = scale::span, default_value = "60s", requires = "degree")]
+        arrive: Micros,
+        /// Of so many nodes one serves a model.
+        #[arg(long, default_value_t = 100, requires = "degree")]
+        one_serves_of: usize,
+        /// Takes no trace and asserts no invariants.
+        #[arg(long, requires = "degree")]
+        bare: bool,
     },
     /// Runs many seeds, each with its own mesh, workload and faults.
     ///
@@ -56,6 +76,48 @@ enum Command {
         /// Prints every seed's plan.
         #[arg(long)]
         verbose: bool,
+        /// Lets no checker look on: as fast as it goes.
+        #[arg(long)]
+        unchecked: bool,
+    },
+    /// Runs the scenario files, some swarm seeds and worlds of its own; fails for each mark of the
+    /// sources that none of them came to.
+    ///
+    /// Example: mesh-sim marks
+    Marks {
+        /// The folder of the scenario files.
+        #[arg(long, default_value = "simulation/scenarios")]
+        dir: PathBuf,
+        /// The swarm's first seed, and the one after the last.
+        #[arg(long, value_parser = seeds, default_value = "0..300")]
+        seeds: Range<u64>,
+        /// Threads.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Prints how often each mark was seen.
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// Makes a failing seed's run short, and writes it into a file that outlives the code's draws.
+    ///
+    /// Example: mesh-sim shrink --seed 58 --out seed-58.toml
+    Shrink {
+        /// A seed that `mesh-sim swarm` says fails.
+        #[arg(long)]
+        seed: u64,
+        /// Runs at most.
+        #[arg(long, default_value_t = 2_000)]
+        attempts: u64,
+        /// The file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Runs a file that `mesh-sim shrink` wrote, and says what fails.
+    ///
+    /// Example: mesh-sim replay seed-58.toml
+    Replay {
+        /// The file.
+        file: PathBuf,
     },
     /// Runs each seed in two processes, in both orders of turns, and compares byte for byte.
     ///
@@ -83,7 +145,7 @@ enum Command {
     ///
     /// Example: mesh-sim bench --only start-10 --only failover
     Bench {
-        /// Scenarios to measure; all unless told.
+        /// Scenarios to measure; all but the long ones unless told.
         #[arg(long)]
         only: Vec<String>,
         /// The file to compare with.
@@ -125,25 +187,72 @@ fn seeds(text: &str) -> Result<Range<u64>> {
     }
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+#[expect(clippy::print_stderr, reason = "why a command failed goes there")]
+fn main() -> ExitCode {
+    match execute(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line: where in this program it was found is nobody's concern.
+            eprintln!("mesh-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<()> {
+    match command {
         Command::Run {
             seed,
             nodes,
             tokens,
             kill_at,
-        } => run(seed, nodes, tokens, kill_at),
+            checked,
+            degree: None,
+            ..
+        } => run(seed, (nodes, checked), tokens, kill_at),
+        Command::Run {
+            seed,
+            nodes,
+            degree: Some(degree),
+            arrive,
+            one_serves_of,
+            bare,
+            checked,
+            ..
+        } => scale::run(&scale::Crowd {
+            seed,
+            nodes,
+            degree,
+            arrive,
+            one_serves_of,
+            bare,
+            checked,
+        }),
         Command::Swarm {
             seeds,
             minutes,
             jobs,
             verbose,
+            unchecked,
         } => swarm::run(&swarm::Campaign {
             seeds,
             minutes,
             jobs,
             verbose,
+            checked: !unchecked,
         }),
+        Command::Marks {
+            dir,
+            seeds,
+            jobs,
+            verbose,
+        } => marks::run(&dir, seeds, jobs, verbose),
+        Command::Shrink {
+            seed,
+            attempts,
+            out,
+        } => shrink::run(seed, attempts, &out),
+        Command::Replay { file } => shrink::replay(&file),
         Command::Meta { seeds } => meta::run(seeds),
         Command::Trace {
             seed,
@@ -164,13 +273,23 @@ fn main() -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
-fn run(seed: u64, nodes: usize, tokens: u32, kill_at: Option<u64>) -> Result<()> {
+fn run(
+    seed: u64,
+    (nodes, checked): (usize, bool),
+    tokens: u32,
+    kill_at: Option<u64>,
+) -> Result<()> {
     ensure!(
         nodes >= 3,
         "a mesh of {nodes} nodes has no second holder: use --nodes 3 or more"
     );
     let engines: Vec<usize> = (0..nodes).filter(|node| *node != 1).collect();
-    let mut mesh = Mesh::seed(seed).nodes(nodes).engines(&engines).build();
+    let builder = Mesh::seed(seed).nodes(nodes).engines(&engines);
+    let builder = match checked {
+        true => builder.checked(),
+        false => builder,
+    };
+    let mut mesh = builder.build();
     mesh.run_for(secs(2) + millis(20).times(nodes as u64));
     let client = mesh.ask(1, Ask::new(seed).max_tokens(tokens));
     if let Some(position) = kill_at {
@@ -189,7 +308,9 @@ fn run(seed: u64, nodes: usize, tokens: u32, kill_at: Option<u64>) -> Result<()>
     let answer = mesh.answer(client);
     let Report {
         time_us,
+        events: _,
         turns,
+        letters,
         trace_events,
         trace,
         packets,
@@ -204,9 +325,15 @@ fn run(seed: u64, nodes: usize, tokens: u32, kill_at: Option<u64>) -> Result<()>
         answer.pause_us_max
     );
     println!(
-        "time {time_us} µs, turns {turns}, packets {packets}, bytes {bytes}, crashes {crashes}"
+        "time {time_us} µs, turns {turns}, letters {letters}, packets {packets}, bytes {bytes}, \
+         crashes {crashes}"
     );
+    for violation in mesh.violations() {
+        println!("VIOLATION {violation}");
+    }
     println!("trace {trace} ({trace_events} events)");
+    let violations = mesh.violations().len();
+    ensure!(violations == 0, "seed {seed}: {violations} violations");
     ensure!(
         answer.text == simulation::expected_text(seed, tokens),
         "seed {seed}: the text differs from an unbroken run"

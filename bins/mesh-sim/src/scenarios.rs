@@ -38,6 +38,9 @@ pub(crate) fn one(file: &Path, seeds: Option<Seeds>) -> Result<()> {
         for line in &outcome.missed {
             println!("  the fault of line {line} found nobody");
         }
+        for line in &outcome.unseen {
+            println!("  the moment of the expectation of line {line} never came");
+        }
         for failure in &outcome.failures {
             println!("  FAILED {failure}");
         }
@@ -62,11 +65,15 @@ pub(crate) fn all(dir: &Path) -> Result<()> {
         )]
         let began = Instant::now();
         let mut failures = Vec::new();
+        let mut outcomes = Vec::new();
         for seed in scenario.seeds() {
             let outcome = scenario.run(*seed);
-            let told = outcome.failures.into_iter();
+            let told = outcome.failures.iter();
             failures.extend(told.map(|failure| format!("seed {seed}: {failure}")));
+            outcomes.push(outcome);
         }
+        failures.extend(Scenario::idle(&outcomes));
+        let seeds = scenario.seeds().len();
         let verdict = match (scenario.open(), failures.is_empty()) {
             (None, true) => "holds",
             (None, false) => "FAILED",
@@ -74,7 +81,6 @@ pub(crate) fn all(dir: &Path) -> Result<()> {
             (Some(_), false) => "open",
         };
         let seconds = began.elapsed().as_secs_f32();
-        let seeds = scenario.seeds().len();
         println!("{verdict:6} {name} ({seeds} seeds, {seconds:.1} s)");
         for failure in failures.iter().take(FAILURES_SHOWN_MAX) {
             println!("       {failure}");
@@ -97,13 +103,13 @@ pub(crate) fn all(dir: &Path) -> Result<()> {
     }
 }
 
-fn read(file: &Path) -> Result<Scenario> {
+pub(crate) fn read(file: &Path) -> Result<Scenario> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} cannot be read", file.display()))?;
     Scenario::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
 }
 
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).with_context(|| {
         format!(
             "{} is no folder of scenarios: run this in the repository, or use --dir",

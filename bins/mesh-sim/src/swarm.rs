@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// What one campaign runs.
@@ -14,6 +15,7 @@ pub(crate) struct Campaign {
     pub(crate) minutes: Option<f64>,
     pub(crate) jobs: usize,
     pub(crate) verbose: bool,
+    pub(crate) checked: bool,
 }
 
 /// Both figures of a campaign, and what failed.
@@ -42,18 +44,26 @@ pub(crate) fn run(campaign: &Campaign) -> Result<()> {
     let results = Mutex::new(Results::default());
     let Range { start, end } = campaign.seeds;
     println!("swarm seeds {start}..{end} commit {}", commit());
+    let running = Running::default();
     std::thread::scope(|scope| {
+        let (here, all_gone) = channel::<()>();
         for _ in 0..campaign.jobs.max(1) {
-            scope.spawn(|| {
+            let (here, next, results, running) = (here.clone(), &next, &results, &running);
+            scope.spawn(move || {
+                let _here = here;
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= end || limit.is_some_and(|limit| begun.elapsed() >= limit) {
                         return;
                     }
-                    one(seed, campaign.verbose, &results);
+                    running.begin(seed);
+                    one(seed, campaign, results);
+                    running.end(seed);
                 }
             });
         }
+        drop(here);
+        watch(&running, &all_gone);
     });
     let results = results.into_inner().unwrap_or_default();
     let wall = begun.elapsed().as_secs_f64();
@@ -76,9 +86,65 @@ pub(crate) fn run(campaign: &Campaign) -> Result<()> {
     Ok(())
 }
 
+/// The seeds that run now, and since when.
+#[derive(Default)]
+struct Running(Mutex<Vec<(u64, Instant)>>);
+
+impl Running {
+    #[expect(clippy::disallowed_methods, reason = "a seed's limit is wall time")]
+    fn begin(&self, seed: u64) {
+        if let Ok(mut seeds) = self.0.lock() {
+            seeds.push((seed, Instant::now()));
+        }
+    }
+
+    fn end(&self, seed: u64) {
+        if let Ok(mut seeds) = self.0.lock() {
+            seeds.retain(|(other, _)| *other != seed);
+        }
+    }
+
+    /// A seed that has run for longer than this.
+    fn over(&self, most: Duration) -> Option<u64> {
+        let seeds = self.0.lock().ok()?;
+        let over = seeds.iter().find(|(_, since)| since.elapsed() > most);
+        over.map(|(seed, _)| *seed)
+    }
+}
+
+/// Waits for all workers. A seed that never ends would keep the campaign for ever and be named
+/// nowhere: it ends the process.
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
-fn one(seed: u64, verbose: bool, results: &Mutex<Results>) {
-    let plan = Plan::draw(seed);
+fn watch(running: &Running, all_gone: &Receiver<()>) {
+    while all_gone.recv_timeout(LOOK) != Err(RecvTimeoutError::Disconnected) {
+        if let Some(seed) = running.over(SEED_MAX) {
+            println!("seed {seed} FAILED: it runs for more than {SEED_MAX:?} of wall time");
+            replay(seed);
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Says how a seed is run again.
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+fn replay(seed: u64) {
+    println!(
+        "replay at commit {}: cargo run --release -p mesh-sim -- swarm --seeds {seed}..{}",
+        commit(),
+        seed + 1
+    );
+}
+
+/// Between looks at the seeds that run.
+const LOOK: Duration = Duration::from_secs(1);
+/// So long one seed may take: the slowest of a debug build took less than a tenth of it.
+const SEED_MAX: Duration = Duration::from_secs(300);
+
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+fn one(seed: u64, campaign: &Campaign, results: &Mutex<Results>) {
+    let verbose = campaign.verbose;
+    let mut plan = Plan::draw(seed);
+    plan.checked = campaign.checked;
     let outcome = plan.run();
     let Ok(mut results) = results.lock() else {
         return;
@@ -94,10 +160,9 @@ fn one(seed: u64, verbose: bool, results: &Mutex<Results>) {
         println!("seed {seed} FAILED: {failure}");
     }
     if !outcome.failures.is_empty() {
+        replay(seed);
         println!(
-            "replay at commit {}: cargo run --release -p mesh-sim -- swarm --seeds {seed}..{}",
-            commit(),
-            seed + 1
+            "shorten: cargo run --release -p mesh-sim -- shrink --seed {seed} --out {seed}.toml"
         );
     }
     let tally = outcome.tally;
@@ -137,4 +202,28 @@ pub(crate) fn commit() -> String {
         .filter(|output| output.status.success())
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_does_not_end_is_named() {
+        let running = Running::default();
+        for seed in [7, 8, 9] {
+            running.begin(seed);
+        }
+        running.end(7);
+        assert_eq!(running.over(Duration::ZERO), Some(8));
+        assert_eq!(running.over(SEED_MAX), None);
+    }
+
+    #[test]
+    fn the_watch_ends_with_the_last_worker() {
+        let (here, all_gone) = channel::<()>();
+        let running = Running::default();
+        drop(here);
+        watch(&running, &all_gone);
+    }
 }

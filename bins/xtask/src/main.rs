@@ -6,6 +6,7 @@
 mod edges;
 mod finding;
 mod licences;
+mod marks;
 mod metadata;
 mod protocol;
 mod source;
@@ -24,7 +25,8 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   edges [--write]          who may depend on whom; --write records the closures of pure crates
   licences                 licences and sources of every dependency
   protocol-hash [--write]  docs/PROTOCOL.md describes the wire as it is; --write records its hash
-  all                      the four checks";
+  marks [--write]          simulation/marks.txt lists every mark; --write records them
+  all                      the five checks";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -61,6 +63,8 @@ fn run(args: &[&str]) -> Result<bool> {
         }
         ["protocol-hash"] => Ok(tell("protocol-hash", protocol::run(&found?))),
         ["protocol-hash", "--write"] => Ok(tell("protocol-hash", protocol::write(&found?))),
+        ["marks"] => Ok(tell("marks", marks::run(&found?))),
+        ["marks", "--write"] => Ok(tell("marks", marks::write(&found?))),
         ["all"] => {
             let workspace = found?;
             let metadata = Metadata::load(&workspace)?;
@@ -69,6 +73,7 @@ fn run(args: &[&str]) -> Result<bool> {
                 tell("edges", edges::run(&workspace, &metadata)),
                 tell("licences", licences::run(&workspace, &metadata)),
                 tell("protocol-hash", protocol::run(&workspace)),
+                tell("marks", marks::run(&workspace)),
             ];
             Ok(passed.iter().all(|passed| *passed))
         }

@@ -78,3 +78,19 @@ fn ids_of_different_kinds_print_alike_and_short_forms_are_prefixes() {
     assert_eq!(format!("{node:?}"), format!("NodeId({})", node.short()));
     assert_eq!(RequestId { boot: 3, n: 14 }.to_string(), "3-14");
 }
+
+#[test]
+fn ids_are_in_the_order_of_their_bytes() {
+    for at in 0..32 {
+        for (one, other) in [(0, 1), (1, 255), (127, 128), (7, 7)] {
+            let (mut low, mut high) = ([9; 32], [9; 32]);
+            (low[at], high[at]) = (one, other);
+            if at < 31 {
+                // What comes later does not count.
+                (low[31], high[31]) = if one == other { (3, 4) } else { (4, 3) };
+            }
+            assert_eq!(NodeId(low).cmp(&NodeId(high)), low.cmp(&high), "byte {at}");
+            assert_eq!(NodeId(high).cmp(&NodeId(low)), high.cmp(&low), "byte {at}");
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! The clocks of a real node.
 
 use kernel::{Mono, Now, Wall};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
-/// Both clocks of this node. The monotonic one counts from its creation.
+/// Both clocks of this node. The monotonic one counts from its creation, and is the runtime's own:
+/// where a test pauses that one, deadlines and timers stand still together.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
@@ -12,10 +14,6 @@ pub struct Clock {
 impl Clock {
     /// Starts at zero.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where real time enters a node"
-    )]
     pub fn start() -> Self {
         Self {
             start: Instant::now(),

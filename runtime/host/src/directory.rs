@@ -63,21 +63,27 @@ impl Directory {
 
     /// Sends one letter.
     pub fn send(&self, from: Source, letter: Letter) {
+        if let Err(letter) = self.offer(from, letter) {
+            self.slowly(|board, _, out| board.switchboard.refused(from, *letter, out));
+        }
+    }
+
+    /// Sends one letter, and gives it back where a mailbox is full.
+    pub(crate) fn offer(&self, from: Source, letter: Letter) -> Result<(), Box<Letter>> {
         let to = letter.to();
         let door = self.live.get(&to).map(|entry| entry.value().1.clone());
         let Some(door) = door else {
-            return self.slowly(|board, _, out| board.switchboard.offer(from, letter, out));
+            self.slowly(|board, _, out| board.switchboard.offer(from, letter, out));
+            return Ok(());
         };
         match door.enter(Mail::Letter(letter)) {
-            Ok(()) => {}
-            Err(Refused::Full(letter)) => {
-                self.slowly(|board, _, out| board.switchboard.refused(from, *letter, out));
-            }
+            Err(Refused::Full(letter)) => return Err(letter),
             Err(Refused::Dead(Some(letter))) => {
                 self.slowly(|board, _, out| board.switchboard.offer(from, *letter, out));
             }
-            Err(Refused::Dead(None)) => {}
+            Ok(()) | Err(Refused::Dead(None)) => {}
         }
+        Ok(())
     }
 
     /// Carries out effects, in order, and empties the list.

@@ -85,6 +85,16 @@ impl Port {
             .send(Source::Actor(self.at, self.life), letter);
     }
 
+    /// Sends a letter that nothing may follow if it finds no room: a full mailbox gives it back
+    /// at once. What cannot be delivered for another reason comes back as a signal.
+    ///
+    /// # Errors
+    /// The letter.
+    pub fn offer(&self, letter: Letter) -> Result<(), Box<Letter>> {
+        self.directory
+            .offer(Source::Actor(self.at, self.life), letter)
+    }
+
     /// Carries out effects in order.
     pub fn post(&self, mut effects: Vec<Effect>) {
         self.directory
@@ -125,6 +135,12 @@ pub struct LeafPort {
 }
 
 impl LeafPort {
+    /// Which life's port it is.
+    #[must_use]
+    pub const fn life(&self) -> Incarnation {
+        self.life
+    }
+
     /// Sends a letter. What cannot be delivered comes back to the leaf as a signal.
     pub fn tell(&self, letter: Letter) {
         self.directory

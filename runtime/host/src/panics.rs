@@ -2,8 +2,11 @@
 //! prompt says the prompt), so no text of a panic reaches an exit, a log or a view.
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
+
+/// What a process does about panics.
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 thread_local! {
     /// Whether this thread takes a turn: only then is a panic this module's business.
@@ -35,13 +38,15 @@ pub(crate) fn bounded(mut why: String) -> String {
 /// Puts a hook before the process's own, once.
 fn mind() {
     static MINDED: Once = Once::new();
-    MINDED.call_once(|| {
-        let others = take_hook();
-        set_hook(Box::new(move |panic| match IN_TURN.get() {
-            true => PLACE.set(Some(place_of(panic.location()))),
-            false => others(panic),
-        }));
-    });
+    MINDED.call_once(|| put_before(take_hook()));
+}
+
+/// Sets a hook that leaves to this one whatever panics outside of turns.
+pub(crate) fn put_before(others: Hook) {
+    set_hook(Box::new(move |panic| match IN_TURN.get() {
+        true => PLACE.set(Some(place_of(panic.location()))),
+        false => others(panic),
+    }));
 }
 
 fn place_of(location: Option<&Location<'_>>) -> String {

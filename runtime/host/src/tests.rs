@@ -117,6 +117,17 @@ impl Bench {
         });
     }
 
+    /// These have started, in any order.
+    fn all_started<const N: usize>(&self, addresses: [Address; N]) {
+        let mut waiting = BTreeSet::from(addresses);
+        while !waiting.is_empty() {
+            let (who, turn) = self.seen.recv_timeout(WAIT).expect("a turn in time");
+            if matches!(turn, Turn::Signal(Signal::Started(_))) {
+                waiting.remove(&who);
+            }
+        }
+    }
+
     fn port(&self, at: Address) -> Port {
         let ports = self.probes.ports.lock().unwrap();
         ports
@@ -265,11 +276,12 @@ async fn a_failures_sentence_is_bounded() {
 
 #[test]
 fn a_panic_in_a_turn_prints_nothing_and_one_outside_is_anybodys() {
-    use crate::panics::guard;
-    use std::panic::{catch_unwind, set_hook};
+    use crate::panics::{guard, put_before};
+    use std::panic::catch_unwind;
     let (said, heard) = mpsc::channel();
     let said = Mutex::new(said);
-    set_hook(Box::new(move |panic| {
+    assert!(guard(|| ()).is_ok());
+    put_before(Box::new(move |panic| {
         let line = panic.location().map(std::panic::Location::line);
         // The test may be over.
         let _ = said.lock().unwrap().send(line);
@@ -280,7 +292,6 @@ fn a_panic_in_a_turn_prints_nothing_and_one_outside_is_anybodys() {
         "{place}"
     );
     assert!(heard.try_recv().is_err(), "the process's hook was asked");
-    assert!(guard(|| ()).is_ok());
     assert!(catch_unwind(|| panic!("outside")).is_err());
     assert!(heard.try_recv().is_ok(), "the process's hook was not asked");
 }
@@ -329,6 +340,10 @@ async fn data_beyond_the_mailbox_comes_back_as_busy_and_control_still_enters() {
     assert_eq!(why, ReturnReason::Busy);
     let depth = bench.hive.directory().depth(Address::Gateway).unwrap();
     assert!(depth.letters <= limit + 1, "{depth:?}");
+    assert!(
+        port.offer(data(10)).is_err(),
+        "what finds no room is known at once"
+    );
     let command = messages::ports::gateway::Command::Failed {
         request: messages::RequestId { boot: 1, n: 1 },
         why: messages::request_proxy::Failure::Internal,
@@ -342,12 +357,13 @@ async fn data_beyond_the_mailbox_comes_back_as_busy_and_control_still_enters() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_actor_that_spends_its_restarts_is_parked_and_says_so() {
     let bench = Bench::start(&[Address::Store, Address::Control], fragile()).await;
-    bench.started(Address::Control);
+    bench.all_started([Address::Store, Address::Control]);
     let port = bench.port(Address::Control);
-    for _ in 0..14 {
-        bench.started(Address::Store);
+    for _ in 0..13 {
         port.tell(numbered(666));
+        bench.started(Address::Store);
     }
+    port.tell(numbered(666));
     port.post(vec![Effect::Watch(Address::Store)]);
     loop {
         let gone = bench.next(Address::Control, |turn| match turn {

@@ -58,11 +58,10 @@ impl Timer {
             match next {
                 None => self.earlier.notified().await,
                 Some(at) => {
-                    let at = tokio::time::Instant::from_std(clock.instant(at));
                     tokio::select! {
                         biased;
                         () = self.earlier.notified() => {}
-                        () = tokio::time::sleep_until(at) => {}
+                        () = tokio::time::sleep_until(clock.instant(at)) => {}
                     }
                 }
             }

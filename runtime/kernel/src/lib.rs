@@ -14,6 +14,7 @@ mod restart;
 mod switchboard;
 mod trace;
 
+pub mod marks;
 pub mod scripted;
 
 pub use effect::{

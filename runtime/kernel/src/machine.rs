@@ -142,28 +142,80 @@ pub trait DynMachine: Send {
     fn invariants(&self);
 }
 
-/// Makes a [`DynMachine`] of a [`Machine`].
+/// Makes a [`DynMachine`] of a [`Machine`], and ends the life of one that spins: whose deadlines
+/// ask for the next turn at once, again and again, although nothing else happens.
 #[derive(Debug)]
-pub struct Erased<M>(pub M);
+pub struct Erased<M> {
+    machine: M,
+    /// Deadlines in a row that asked for the next turn at once.
+    at_once: u32,
+}
+
+impl<M> Erased<M> {
+    /// A machine whose kind is forgotten.
+    pub const fn new(machine: M) -> Self {
+        Self {
+            machine,
+            at_once: 0,
+        }
+    }
+}
+
+impl<M: Machine> Erased<M> {
+    /// Takes the turn of a deadline, and looks whether another is due at once.
+    fn on_deadline(&mut self, now: Now, out: &mut Outbox) -> Result<(), Failure> {
+        self.machine.on_deadline(now, out)?;
+        let next = self.machine.deadline();
+        let Some(due) = next.filter(|next| next.at <= now.mono) else {
+            self.at_once = 0;
+            return Ok(());
+        };
+        self.at_once += 1;
+        crate::sometimes!(
+            self.at_once > AT_ONCE_MAX,
+            "kernel: a deadline is due at once for ever"
+        );
+        match self.at_once > AT_ONCE_MAX {
+            true => Err(Failure(format!(
+                "the deadline \"{}\" was due at once {AT_ONCE_MAX} times in a row",
+                due.why
+            ))),
+            false => Ok(()),
+        }
+    }
+}
 
 impl<M: Machine> DynMachine for Erased<M> {
     fn turn(&mut self, now: Now, turn: Turn, out: &mut Outbox) -> Result<(), Failure> {
         match turn {
-            Turn::Letter(letter) => self.0.handle(now, M::Input::try_from(letter)?, out),
-            Turn::Signal(signal) => self.0.signal(now, signal, out),
-            Turn::Deadline => self.0.on_deadline(now, out),
+            Turn::Letter(letter) => {
+                self.at_once = 0;
+                self.machine.handle(now, M::Input::try_from(letter)?, out)
+            }
+            Turn::Signal(signal) => {
+                self.at_once = 0;
+                self.machine.signal(now, signal, out)
+            }
+            Turn::Deadline => self.on_deadline(now, out),
         }
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        self.0.deadline()
+        self.machine.deadline()
     }
 
     fn view(&self) -> View {
-        self.0.view()
+        self.machine.view()
     }
 
     fn invariants(&self) {
-        self.0.invariants();
+        self.machine.invariants();
     }
 }
+
+/// Deadlines in a row that may ask for the next turn at once: a bulk of work that goes on over
+/// turns, such as telling a newcomer of a whole mesh, takes a few hundred.
+const AT_ONCE_MAX: u32 = 10_000;
+
+#[cfg(test)]
+mod tests;

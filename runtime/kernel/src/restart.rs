@@ -90,6 +90,11 @@ pub fn decide(now: Mono, restart: Restart, exit: &Exit, history: &mut History) -
     }
     history.failures += 1;
     let spent = history.failures >= FAILURES_MAX;
+    crate::sometimes!(spent, "kernel: a child has spent its restarts");
+    crate::sometimes!(
+        history.failures > 8,
+        "kernel: a restart waits for the longest time"
+    );
     let wait = match spent {
         true => RETRY_FAILED,
         false => BACKOFF_FIRST

@@ -10,6 +10,7 @@
 //! before any other letter. A life is greater than every earlier one.
 
 mod entry;
+mod report;
 mod watches;
 
 #[cfg(test)]
@@ -18,7 +19,7 @@ mod tests;
 use crate::restart::{Decision, decide};
 use crate::{Child, Deadline, Effect, Exit, How, Incarnation, ReturnReason, Signal, Source};
 use entry::{Entry, Parked, Phase};
-use messages::observer::{ChildState, Input as Observed};
+use messages::observer::ChildState;
 use messages::{Address, Class, Label, Letter, Mono, Now};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -119,8 +120,21 @@ impl Switchboard {
     pub fn offer(&mut self, from: Source, letter: Letter, out: &mut Vec<Action>) {
         let to = letter.to();
         let Some(entry) = self.entries.get_mut(&to) else {
+            crate::sometimes!(true, "kernel: a letter finds nobody");
             return self.give_back(from, letter, ReturnReason::NoActor, out);
         };
+        crate::sometimes!(
+            matches!(entry.phase, Phase::Failed { .. }),
+            "kernel: a letter to a failed child is returned"
+        );
+        crate::sometimes!(
+            matches!(entry.phase, Phase::Stopping),
+            "kernel: a letter to a stopping child is returned"
+        );
+        crate::sometimes!(
+            matches!(entry.phase, Phase::Waiting { .. }),
+            "kernel: a letter comes while its child restarts"
+        );
         match &mut entry.phase {
             Phase::Live => {
                 let life = entry.life;
@@ -160,6 +174,7 @@ impl Switchboard {
 
     /// A mailbox turned a letter away.
     pub fn refused(&mut self, from: Source, letter: Letter, out: &mut Vec<Action>) {
+        crate::sometimes!(true, "kernel: a mailbox turns a letter away");
         self.give_back(from, letter, ReturnReason::Busy, out);
     }
 
@@ -176,6 +191,7 @@ impl Switchboard {
             Phase::Starting(parked) => std::mem::take(parked),
             // Stopped while it was being built: there was nothing to halt then.
             Phase::Stopping => {
+                crate::sometimes!(true, "kernel: a child is stopped while it is built");
                 let how = How::Kill;
                 return out.push(Action::Halt { who, life, how });
             }
@@ -251,6 +267,10 @@ impl Switchboard {
                 self.wakeups.insert((at, who));
                 self.announce(who, life, &exit, out);
                 for (from, letter) in data {
+                    crate::sometimes!(
+                        true,
+                        "kernel: data that waited for a first start is returned"
+                    );
                     self.give_back(from, letter, ReturnReason::Busy, out);
                 }
                 self.report(who, ChildState::Restarting { why, at }, out);
@@ -299,6 +319,7 @@ impl Switchboard {
                 Phase::Waiting { parked, .. } => parked,
                 Phase::Failed { .. } => Parked::default(),
                 other @ (Phase::Starting(_) | Phase::Live | Phase::Stopping) => {
+                    crate::sometimes!(true, "kernel: a restart is overtaken");
                     entry.phase = other;
                     continue;
                 }
@@ -349,6 +370,7 @@ impl Switchboard {
     fn start(&mut self, child: Arc<Child>, out: &mut Vec<Action>) {
         let at = child.at;
         if self.entries.contains_key(&at) {
+            crate::sometimes!(true, "kernel: an address is taken");
             return;
         }
         let life = self.next_life();
@@ -368,12 +390,17 @@ impl Switchboard {
             }
             Phase::Starting(parked) => {
                 // It dies at birth; what waited for it goes back now.
+                crate::sometimes!(true, "kernel: a child is stopped at its birth");
                 out.push(Action::Halt { who, life, how });
                 for (from, letter) in parked.into_letters() {
                     self.give_back(from, letter, ReturnReason::NoActor, out);
                 }
             }
             Phase::Waiting { at, parked } => {
+                crate::sometimes!(
+                    true,
+                    "kernel: a child is stopped while it waits for its restart"
+                );
                 self.wakeups.remove(&(at, who));
                 self.forget(who, &Exit::Stopped, parked, out);
             }
@@ -383,6 +410,7 @@ impl Switchboard {
             }
             Phase::Stopping => {
                 // A drain that does not end is cut short.
+                crate::sometimes!(how == How::Kill, "kernel: a drain is cut short");
                 if how == How::Kill {
                     out.push(Action::Halt { who, life, how });
                 }
@@ -452,33 +480,6 @@ impl Switchboard {
                 from: Source::World,
                 mail,
             });
-        }
-    }
-
-    /// Tells the observer, whose loss harms nobody. Requests come and go too fast to be reported.
-    fn report(&mut self, who: Address, state: ChildState, out: &mut Vec<Action>) {
-        if !matches!(
-            who,
-            Address::Proxy(_) | Address::Stream(_) | Address::Observer
-        ) {
-            if let Some(entry) = self.entries.get_mut(&who) {
-                entry.shown = Some(state.clone());
-            }
-            let letter = Letter::Observer(Observed::Supervised {
-                address: who,
-                state,
-            });
-            self.offer(Source::World, letter, out);
-        }
-    }
-
-    /// Tells a new observer all that an earlier one was told, or would have been.
-    fn report_all(&mut self, out: &mut Vec<Action>) {
-        let shown = self.entries.iter();
-        let shown = shown.filter_map(|(who, entry)| Some((*who, entry.shown.clone()?)));
-        for (address, state) in shown.collect::<Vec<_>>() {
-            let letter = Letter::Observer(Observed::Supervised { address, state });
-            self.offer(Source::World, letter, out);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a node is told at its start.
 
+use messages::Neighbourhood;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub struct Config {
     pub models: Vec<String>,
     /// Which engine runs them.
     pub engine: Engine,
+    /// How many sessions it looks for in each network, and how many it keeps.
+    pub neighbourhood: Neighbourhood,
     /// Tickets of networks to join, before the node starts.
     pub join: Vec<String>,
     /// What clients must present; required where a listener is reachable from other machines.

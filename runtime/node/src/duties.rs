@@ -6,7 +6,7 @@ use driver_http::{Addresses, Readiness};
 use driver_store::Database;
 use host::Clock;
 use kernel::Child;
-use messages::{DeviceId, NetworkId, NodeId};
+use messages::{DeviceId, Neighbourhood, NetworkId, NodeId};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -17,6 +17,7 @@ pub(crate) struct NodeDuties {
     pub(crate) boot: u64,
     pub(crate) version: String,
     pub(crate) devices: Vec<DeviceId>,
+    pub(crate) neighbourhood: Neighbourhood,
     pub(crate) database: Database,
     pub(crate) addresses: Addresses,
     pub(crate) ready: Readiness,
@@ -43,7 +44,14 @@ impl Duties for NodeDuties {
         self.database
             .join(&membership)
             .map_err(|error| error.to_string())?;
-        let seed = seed(membership, self.me, self.boot, &self.devices, &self.version);
+        let seed = seed(
+            membership,
+            self.me,
+            self.boot,
+            &self.devices,
+            self.neighbourhood,
+            &self.version,
+        );
         Ok((network, tree::network_child(seed)))
     }
 

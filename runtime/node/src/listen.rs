@@ -34,6 +34,22 @@ pub(crate) fn everywhere(home: &Path) -> Result<Vec<SocketAddr>, String> {
     Ok(places.addrs())
 }
 
+/// These places, if all of them can be listened at.
+///
+/// # Errors
+/// A sentence that names the first that cannot.
+pub(crate) fn exactly(places: &[SocketAddr]) -> Result<Vec<SocketAddr>, String> {
+    for place in places {
+        free(*place).map_err(|error| {
+            format!(
+                "peers cannot connect at {place} ({error}): choose another --listen, or stop what \
+                 holds it"
+            )
+        })?;
+    }
+    Ok(places.to_vec())
+}
+
 /// What was found to listen at.
 #[derive(Debug, PartialEq, Eq)]
 struct Places {

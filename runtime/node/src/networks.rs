@@ -2,7 +2,9 @@
 
 use driver_store::Membership;
 use messages::roster::{Contact, Seed};
-use messages::{Credential, DeviceId, Grant, Label, NetworkId, NodeId, Ticket, TicketError, Wall};
+use messages::{
+    Credential, DeviceId, Grant, Label, Neighbourhood, NetworkId, NodeId, Ticket, TicketError, Wall,
+};
 
 /// Why a ticket does not open its network to this node.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,7 @@ pub(crate) fn seed(
     me: NodeId,
     boot: u64,
     devices: &[DeviceId],
+    neighbourhood: Neighbourhood,
     version: &str,
 ) -> Seed {
     Seed {
@@ -57,6 +60,7 @@ pub(crate) fn seed(
         credential: membership.credential,
         contacts: membership.contacts,
         devices: devices.to_vec(),
+        neighbourhood,
         app_version: Label::truncated(version),
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::{Config, Engine};
 use crate::duties::NodeDuties;
 use crate::factory::{EngineConfig, Factory};
-use crate::listen::everywhere;
+use crate::listen::{everywhere, exactly};
 use crate::lookout::Lookout;
 use crate::networks::{membership_of, own, own_id, seed};
 use driver_control::{ControlConfig, PlaceError, Socket};
@@ -16,7 +16,7 @@ use driver_store::{
 };
 use host::{Clock, Directory, Hive, HiveConfig};
 use kernel::Signer;
-use messages::{Address, DeviceId, Letter, NodeId, inference_worker, peer_session};
+use messages::{Address, DeviceId, Letter, NodeId, inference_worker, peer_session, roster};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -79,15 +79,15 @@ impl Node {
         let boot = database.next_boot()?;
         let front = Front::bind(http_config(&config, me, boot, &ready)?).map_err(text)?;
         let addresses = front.addresses();
-        let mut networks = vec![own(me)];
-        networks.extend(database.memberships()?);
-        let plan = plan_of(networks, engine.as_ref(), me, boot, &config.version);
+        let networks = std::iter::once(own(me)).chain(database.memberships()?);
+        let plan = plan_of(networks, engine.as_ref(), me, boot, &config);
         let stop = Arc::new(Notify::new());
         let duties = NodeDuties {
             me,
             boot,
             version: config.version.clone(),
             devices: plan.workers.iter().map(|worker| worker.device).collect(),
+            neighbourhood: config.neighbourhood,
             database: database.clone(),
             addresses,
             ready: ready.clone(),
@@ -169,39 +169,48 @@ impl Node {
     pub async fn stop(mut self) {
         self.look.abort_all();
         self.ready.set_not_ready("the node is stopping");
-        let directory = Arc::clone(self.hive.directory());
-        for who in directory.addresses() {
-            match who {
-                Address::Worker(device) => {
-                    let drain = inference_worker::Input::Drain;
-                    self.hive.tell(Letter::Worker(device, drain));
-                }
-                Address::Session(network, peer) => {
-                    let leave = peer_session::Input::Leave;
-                    self.hive.tell(Letter::Session(network, peer, leave));
-                }
-                Address::Store
-                | Address::Transport
-                | Address::Stream(_)
-                | Address::Engine(_)
-                | Address::Roster(_)
-                | Address::Router
-                | Address::Proxy(_)
-                | Address::Gateway
-                | Address::Control
-                | Address::Observer => {}
-            }
-        }
-        let runs = |who: &Address| matches!(who, Address::Proxy(_) | Address::Stream(_));
-        let idle = async {
-            while directory.addresses().iter().any(runs) {
-                tokio::time::sleep(DRAIN_LOOK).await;
-            }
+        self.begin_to_leave();
+        let gone = async {
+            // Requests of this node's clients may yet look for another holder.
+            self.without(|who| matches!(who, Address::Proxy(_))).await;
+            self.leave_peers();
+            self.without(|who| matches!(who, Address::Proxy(_) | Address::Stream(_)))
+                .await;
         };
-        if tokio::time::timeout(DRAIN_WAIT, idle).await.is_err() {
+        if tokio::time::timeout(DRAIN_WAIT, gone).await.is_err() {
             tracing::warn!("some answers were still running and are cut");
+            self.leave_peers();
         }
         self.hive.stop().await;
+    }
+
+    /// No job is taken, nobody is dialled, and no session begins any more.
+    fn begin_to_leave(&self) {
+        for who in self.hive.directory().addresses() {
+            if let Address::Worker(device) = who {
+                let drain = inference_worker::Input::Drain;
+                self.hive.tell(Letter::Worker(device, drain));
+            } else if let Address::Roster(network) = who {
+                let leave = roster::Input::Leave;
+                self.hive.tell(Letter::Roster(network, leave));
+            }
+        }
+    }
+
+    fn leave_peers(&self) {
+        for who in self.hive.directory().addresses() {
+            if let Address::Session(network, peer) = who {
+                let leave = peer_session::Input::Leave;
+                self.hive.tell(Letter::Session(network, peer, leave));
+            }
+        }
+    }
+
+    /// Waits until there are no such actors.
+    async fn without(&self, such: impl Fn(&Address) -> bool) {
+        while self.hive.directory().addresses().iter().any(&such) {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
     }
 }
 
@@ -274,11 +283,11 @@ fn engine_of(config: &Config, home: &Home) -> Result<Option<EngineConfig>, Start
 
 /// The actors of a node that is in these networks.
 fn plan_of(
-    networks: Vec<Membership>,
+    networks: impl Iterator<Item = Membership>,
     engine: Option<&EngineConfig>,
     me: NodeId,
     boot: u64,
-    version: &str,
+    config: &Config,
 ) -> tree::Plan {
     let workers: Vec<_> = engine
         .map(|engine| worker_of(engine, me))
@@ -286,8 +295,10 @@ fn plan_of(
         .collect();
     let devices: Vec<_> = workers.iter().map(|worker| worker.device).collect();
     let networks = networks
-        .into_iter()
-        .map(|network| seed(network, me, boot, &devices, version))
+        .map(|network| {
+            let (neighbourhood, version) = (config.neighbourhood, &config.version);
+            seed(network, me, boot, &devices, neighbourhood, version)
+        })
         .collect();
     tree::Plan {
         networks,
@@ -319,7 +330,7 @@ fn transport_of(
     let listen = if config.listen.is_empty() {
         everywhere(home.path()).map_err(StartError::Config)?
     } else {
-        config.listen.clone()
+        exactly(&config.listen).map_err(StartError::Config)?
     };
     Ok(IrohConfig::new(signer.secret(), listen))
 }

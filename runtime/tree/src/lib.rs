@@ -26,20 +26,21 @@ pub struct NotAMachine;
 /// [`NotAMachine`] for a driver: the world builds it.
 pub fn build(seed: &Seed, ctx: Ctx) -> Result<Box<dyn DynMachine>, NotAMachine> {
     Ok(match seed {
-        Seed::Roster(seed) => Box::new(Erased(::roster::Roster::new(seed.clone(), ctx))),
-        Seed::Session(seed) => {
-            Box::new(Erased(::peer_session::PeerSession::new(seed.clone(), ctx)))
-        }
-        Seed::Router => Box::new(Erased(::router::Router::new(ctx))),
-        Seed::Proxy(seed) => Box::new(Erased(::request_proxy::RequestProxy::new(
-            seed.as_ref().clone(),
-            ctx,
-        ))),
-        Seed::Worker(seed) => Box::new(Erased(::inference_worker::InferenceWorker::new(
+        Seed::Roster(seed) => Box::new(Erased::new(::roster::Roster::new(seed.clone(), ctx))),
+        Seed::Session(seed) => Box::new(Erased::new(::peer_session::PeerSession::new(
             seed.clone(),
             ctx,
         ))),
-        Seed::Observer => Box::new(Erased(::observer::Observer::new(ctx))),
+        Seed::Router => Box::new(Erased::new(::router::Router::new(ctx))),
+        Seed::Proxy(seed) => Box::new(Erased::new(::request_proxy::RequestProxy::new(
+            seed.as_ref().clone(),
+            ctx,
+        ))),
+        Seed::Worker(seed) => Box::new(Erased::new(::inference_worker::InferenceWorker::new(
+            seed.clone(),
+            ctx,
+        ))),
+        Seed::Observer => Box::new(Erased::new(::observer::Observer::new(ctx))),
         Seed::Driver => return Err(NotAMachine),
     })
 }

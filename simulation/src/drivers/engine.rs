@@ -169,6 +169,11 @@ impl Engine {
         self.jobs.len()
     }
 
+    /// Commands that wait while it stands still.
+    pub(crate) fn untold(&self) -> usize {
+        self.still.as_ref().map_or(0, |(_, told)| told.len())
+    }
+
     /// Whether nothing is under way.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {

@@ -23,7 +23,11 @@ pub struct Ask {
     seed: Option<u64>,
     max_tokens: Option<u32>,
     stops: Vec<String>,
+    total: Micros,
 }
+
+/// How long a client waits for the end.
+const PATIENCE: Micros = Micros::from_secs(600);
 
 impl Ask {
     /// Asks the scripted model, with this seed.
@@ -35,6 +39,7 @@ impl Ask {
             seed: Some(seed),
             max_tokens: None,
             stops: Vec::new(),
+            total: PATIENCE,
         }
     }
 
@@ -49,6 +54,13 @@ impl Ask {
     #[must_use]
     pub const fn max_tokens(mut self, tokens: u32) -> Self {
         self.max_tokens = Some(tokens);
+        self
+    }
+
+    /// The time within which it is over; ten minutes unless told.
+    #[must_use]
+    pub const fn within(mut self, total: Micros) -> Self {
+        self.total = total;
         self
     }
 
@@ -76,7 +88,7 @@ impl Ask {
             max_tokens: self.max_tokens,
             stops: List::truncated(self.stops.iter().map(|stop| Label::truncated(stop))),
             tenant: Digest::default(),
-            total: Micros::from_secs(600),
+            total: self.total,
         }
     }
 }
@@ -341,6 +353,12 @@ impl Gateway {
     pub(crate) fn waiting(&self, request: RequestId) -> usize {
         let reader = self.readers.get(&request);
         reader.map_or(0, |(reader, _)| reader.waiting())
+    }
+
+    /// The most bytes that wait for one client.
+    pub(crate) fn waiting_max(&self) -> usize {
+        let waiting = self.readers.values().map(|(reader, _)| reader.waiting());
+        waiting.max().unwrap_or(0)
     }
 
     /// The server is gone, and with it every connection. What clients have seen is theirs.

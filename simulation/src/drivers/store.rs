@@ -43,6 +43,7 @@ impl Store {
         if let Command::Commit { network, token, .. } = &command
             && self.queue.len() >= QUEUE_MAX
         {
+            kernel::sometimes!(true, "store: too many commands wait");
             return out.tell(Address::Store, committed(*network, *token, false));
         }
         self.queue.push_back(command);
@@ -62,6 +63,12 @@ impl Store {
         }
         self.end(disk, out);
         self.begin(disk, out);
+    }
+
+    /// Commits that are carried out or wait.
+    pub(crate) fn commits(&self) -> usize {
+        let commit = |command: &&Command| matches!(command, Command::Commit { .. });
+        self.queue.iter().filter(commit).count()
     }
 
     /// What is being written.

@@ -6,8 +6,9 @@
 
 mod dials;
 mod ends;
-mod flow;
+pub(crate) mod flow;
 mod jobs;
+mod slow;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use messages::ports::transport::{Command, DialError};
 use messages::roster::Input as Roster;
 use messages::wire::latest::{ControlFrame, Frame, HEADER_BYTES, Header};
 use messages::{Address, Label, Letter, LinkId, NetworkId, NodeId, StreamId};
+use slow::Outgoing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -51,6 +53,11 @@ pub(crate) struct Transport {
     gone: BTreeMap<LinkId, NodeId>,
     dials: BTreeMap<u64, Dial>,
     streams: BTreeMap<StreamId, Stream>,
+    /// What came on connections that are not read.
+    unread: BTreeMap<u64, Vec<Packet>>,
+    /// Keeps no bounds: a bug that the checkers are to catch.
+    #[cfg(test)]
+    pub(crate) lax: bool,
 }
 
 #[derive(Debug)]
@@ -65,6 +72,7 @@ struct Link {
 struct Carried {
     session_speaks: bool,
     waiting: Vec<ControlFrame>,
+    outgoing: Outgoing,
 }
 
 impl Transport {
@@ -83,6 +91,9 @@ impl Transport {
             gone: BTreeMap::new(),
             dials: BTreeMap::new(),
             streams: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            #[cfg(test)]
+            lax: false,
         }
     }
 
@@ -115,7 +126,7 @@ impl Transport {
                 link,
                 network,
                 frame,
-            } => self.send(link, network, &frame, out),
+            } => self.send(link, network, &frame, air, out),
             Command::Open {
                 link,
                 network,
@@ -138,16 +149,21 @@ impl Transport {
         };
         let has_no_room = matches!(why, ReturnReason::Busy | ReturnReason::ParkFull);
         if let Session::Inbound { stream, .. } = input {
+            kernel::sometimes!(true, "transport: a session has no room for a job");
             self.end_stream(stream, out);
         } else if let Session::Frame { link, .. } = input
             && has_no_room
         {
+            kernel::sometimes!(true, "transport: a session has no room for a frame");
             self.overrun(link, network, out);
         }
     }
 
     pub(crate) fn arrive(&mut self, packet: Packet, air: &mut Air<'_>, out: &mut DriverOut) {
         let Some(packet) = self.not_too_early(packet) else {
+            return;
+        };
+        let Some(packet) = self.take_in(packet, air) else {
             return;
         };
         let Packet {
@@ -162,6 +178,7 @@ impl Transport {
         );
         if speaks && self.link_of(connection).is_none() {
             // One that was given up, so that the endpoint resets it.
+            kernel::sometimes!(true, "transport: a packet of an unknown connection");
             return self.packet_to(from, connection, Body::Close, out);
         }
         match body {
@@ -177,7 +194,10 @@ impl Transport {
             Body::Accepted { acceptor, way } => {
                 self.accepted(from, connection, acceptor, &way, air, out);
             }
-            Body::WrongPeer { .. } => self.fail_dial(connection, &DialError::WrongPeer, out),
+            Body::WrongPeer { .. } => {
+                kernel::sometimes!(true, "transport: somebody else answers a dial");
+                self.fail_dial(connection, &DialError::WrongPeer, out);
+            }
             Body::Control { network, bytes } => self.control(connection, network, &bytes, out),
             Body::JobOpen {
                 network,
@@ -187,7 +207,9 @@ impl Transport {
                 self.job_open(connection, network, stream, &bytes, out);
             }
             Body::JobReply { stream, bytes } => self.job_reply(stream, &bytes, out),
-            Body::JobRead { stream, bytes } => self.job_read(connection, stream, bytes, out),
+            Body::JobRead { stream, bytes } => {
+                self.job_read(air.now, connection, stream, bytes, out);
+            }
             Body::JobEnd { stream } => self.job_end(stream, out),
             Body::JobCancel { stream } => self.job_cancel(connection, stream, out),
             Body::Close => {
@@ -211,8 +233,12 @@ impl Transport {
         };
         match hears {
             Hearing::Fine => {}
-            Hearing::Reset => self.lose(link, LinkLoss::Reset, out),
+            Hearing::Reset => {
+                kernel::sometimes!(true, "transport: a link is answered by a reset");
+                self.lose(link, LinkLoss::Reset, out);
+            }
             Hearing::Nothing(since) if now >= since + IDLE_TIMEOUT.0 => {
+                kernel::sometimes!(true, "transport: a link is idle for too long");
                 self.lose(link, LinkLoss::TimedOut, out);
             }
             Hearing::Nothing(since) => {
@@ -253,10 +279,12 @@ impl Transport {
         link: LinkId,
         network: NetworkId,
         frame: &ControlFrame,
+        air: &Air<'_>,
         out: &mut DriverOut,
     ) {
         let Some(entry) = self.links.get_mut(&link) else {
             if let Some(peer) = self.gone.get(&link) {
+                kernel::sometimes!(true, "transport: a session sends on a link that is gone");
                 let input = Session::LinkDown {
                     link,
                     why: LinkLoss::Reset,
@@ -273,12 +301,7 @@ impl Transport {
             let input = Session::Frame { link, frame };
             out.tell(Address::Transport, Letter::Session(network, peer, input));
         }
-        out.packets.push(Packet {
-            from: self.index,
-            to: entry.peer_index,
-            connection: entry.connection,
-            body: Body::Control { network, bytes },
-        });
+        self.write((link, network), bytes, air, out);
     }
 
     fn control(&mut self, connection: u64, network: NetworkId, bytes: &[u8], out: &mut DriverOut) {
@@ -286,6 +309,7 @@ impl Transport {
             return;
         };
         if !self.networks.contains(&network) {
+            kernel::sometimes!(true, "transport: a frame for a network that is not here");
             return self.drop_link(link, out);
         }
         let Some(entry) = self.links.get_mut(&link) else {
@@ -306,7 +330,13 @@ impl Transport {
             Ok(Some(frame)) if carried.waiting.len() < WAITING_MAX => {
                 return carried.waiting.push(frame);
             }
-            Ok(_) => return,
+            Ok(_) => {
+                kernel::sometimes!(
+                    true,
+                    "transport: a frame is dropped before its session speaks"
+                );
+                return;
+            }
             Err(why) => Session::BadFrame {
                 link,
                 why: Label::truncated(&why),

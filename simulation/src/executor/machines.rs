@@ -11,6 +11,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) struct Machines {
     lives: BTreeMap<Address, (Incarnation, Box<dyn DynMachine>)>,
     out: Outbox,
+    /// Whether their invariants are taken for granted.
+    trusted: bool,
+}
+
+impl Machines {
+    /// Machines whose invariants are asserted after each turn, unless they are trusted.
+    pub(crate) fn new(trusted: bool) -> Self {
+        Self {
+            trusted,
+            ..Self::default()
+        }
+    }
 }
 
 impl Executor for Machines {
@@ -26,10 +38,10 @@ impl Executor for Machines {
             return Outcome::default();
         };
         assert_eq!(*of, life, "a turn of a life that is over");
-        let out = &mut self.out;
+        let (out, trusted) = (&mut self.out, self.trusted);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = machine.turn(now, turn, out);
-            if result.is_ok() {
+            if result.is_ok() && !trusted {
                 machine.invariants();
             }
             result
@@ -48,7 +60,8 @@ impl Executor for Machines {
             };
         }
         let deadline = machine.deadline();
-        let effects = std::mem::take(self.out.effects_mut());
+        // No more room than they take: the outbox keeps its own for the next turn.
+        let effects = self.out.effects_mut().drain(..).collect();
         Outcome {
             effects,
             deadline,

@@ -4,7 +4,7 @@
 pub(crate) mod hosts;
 pub(crate) mod machines;
 
-use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Turn, View};
+use kernel::{Child, Ctx, Deadline, Effect, Exit, Incarnation, Now, Source, Turn, View};
 use messages::Address;
 
 /// What came of a turn.
@@ -28,4 +28,16 @@ pub(crate) trait Executor {
     fn view(&self, who: Address) -> Option<View>;
     /// Ends a life.
     fn halt(&mut self, who: Address, life: Incarnation);
+}
+
+/// Where a node's actors run by themselves, and the world has its drivers alone.
+pub(crate) trait Outlet {
+    /// The life of a driver or a leaf.
+    fn live(&self, who: Address) -> Option<Incarnation>;
+    /// Makes a leaf reachable.
+    fn leaf_up(&mut self, leaf: Address);
+    /// Takes a leaf down.
+    fn leaf_down(&mut self, leaf: Address);
+    /// Carries out effects in the name of a driver, a leaf or the world.
+    fn apply(&mut self, from: Source, effects: Vec<Effect>);
 }

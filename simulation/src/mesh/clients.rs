@@ -5,7 +5,7 @@ use crate::drivers::DriverOut;
 use crate::drivers::gateway::Ask;
 use crate::event::{NodeIndex, Time};
 use kernel::Entropy;
-use messages::Micros;
+use messages::{Address, Micros};
 use std::collections::BTreeMap;
 
 /// How clients come.
@@ -124,6 +124,14 @@ enum Act {
         rate: Option<u64>,
     },
     Leave(ClientId),
+    /// Is this boot of a node, which leaves, without work? It waits until then at most.
+    Rests {
+        node: NodeIndex,
+        boot: u64,
+        until: Time,
+        /// Whether its peers know.
+        left: bool,
+    },
 }
 
 impl Agenda {
@@ -188,6 +196,13 @@ impl Mesh {
         boot.map_or(0, |boot| boot.drivers.gateway.waiting(client.request))
     }
 
+    /// When something happens next, in the world or by a client.
+    #[cfg(feature = "conformance")]
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        let client = self.agenda.acts.keys().next().map(|(at, _)| *at);
+        self.world.next_event().into_iter().chain(client).min()
+    }
+
     /// The next thing that happens, in the world or by a client. False: nothing before `until`.
     pub(crate) fn advance(&mut self, until: Time) -> bool {
         let Some((at, _)) = self.agenda.acts.keys().next().copied() else {
@@ -203,6 +218,64 @@ impl Mesh {
             self.act(act);
         }
         true
+    }
+
+    /// Has a node that leaves end as soon as it has no work.
+    pub(crate) fn end_when_idle(&mut self, node: NodeIndex) {
+        let now = self.world.time;
+        let act = Act::Rests {
+            node,
+            boot: self.boot_of(node),
+            until: now + DRAIN_WAIT.0,
+            left: false,
+        };
+        self.agenda.plan(now, act);
+    }
+
+    /// Whether a node that runs is about to end, as it was told to.
+    #[must_use]
+    pub fn is_leaving(&self, at: NodeIndex) -> bool {
+        let now = self.boot_of(at);
+        let is_it =
+            |act: &Act| matches!(act, Act::Rests { node, boot, .. } if (*node, *boot) == (at, now));
+        self.is_up(at) && self.agenda.acts.values().any(is_it)
+    }
+
+    /// Requests of its own clients may yet look for another holder; then its peers are told; then
+    /// what it serves may end.
+    fn rests(&mut self, node: NodeIndex, boot: u64, until: Time, mut left: bool) {
+        let time = self.world.time;
+        if !self.is_up(node) || self.boot_of(node) != boot {
+            return;
+        }
+        let asks = |who: &Address| matches!(who, Address::Proxy(_));
+        let serves = |who: &Address| matches!(who, Address::Stream(_));
+        let late = time >= until;
+        let works = |who: &Address| asks(who) || serves(who);
+        if self.world.nodes[node].frozen.is_some() {
+            // It goes on where it stood.
+            let next = Act::Rests {
+                node,
+                boot,
+                until,
+                left,
+            };
+            return self.agenda.plan(time + DRAIN_LOOK.0, next);
+        }
+        if left && (late || !self.addresses(node).iter().any(works)) {
+            return self.close(node);
+        }
+        if !left && (late || !self.addresses(node).iter().any(asks)) {
+            self.leave_peers(node);
+            left = true;
+        }
+        let next = Act::Rests {
+            node,
+            boot,
+            until,
+            left,
+        };
+        self.agenda.plan(time + DRAIN_LOOK.0, next);
     }
 
     fn act(&mut self, act: Act) {
@@ -231,6 +304,12 @@ impl Mesh {
                     self.agenda.plan(at_us + after, Act::Leave(id));
                 }
             }
+            Act::Rests {
+                node,
+                boot,
+                until,
+                left,
+            } => self.rests(node, boot, until, left),
             Act::Leave(client) => {
                 if self.answer(client).is_open() {
                     self.hang_up(client);
@@ -258,6 +337,10 @@ impl Arrivals {
         }
     }
 }
+
+/// How long a node that leaves waits for answers to end, and between two looks, as the real one.
+const DRAIN_WAIT: Micros = Micros::from_secs(10);
+const DRAIN_LOOK: Micros = Micros::from_millis(5);
 
 fn index(draw: &mut Entropy, end: usize) -> usize {
     usize::try_from(draw.below(end as u64)).unwrap_or(0)

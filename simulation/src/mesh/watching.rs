@@ -1,12 +1,39 @@
 //! The trace as text, for those who compare two runs.
 
 use super::Mesh;
+use crate::event::NodeIndex;
+use messages::Refusal;
+use messages::peer_session::Ended;
 use std::ops::Range;
 
 impl Mesh {
+    /// Remembers from now on why jobs are refused and sessions end.
+    pub fn hear_reasons(&mut self) {
+        self.world.reasons.get_or_insert_default();
+    }
+
+    /// Why a node refused jobs that came by streams, in order.
+    #[must_use]
+    pub fn refusals(&self, node: NodeIndex) -> Vec<&Refusal> {
+        let said = self.world.reasons.iter().flat_map(|said| &said.refusals);
+        said.filter(|(at, _)| *at == node)
+            .map(|(_, why)| why)
+            .collect()
+    }
+
+    /// Why a node's sessions with another ended, in order.
+    #[must_use]
+    pub fn session_ends(&self, node: NodeIndex, with: NodeIndex) -> Vec<&Ended> {
+        let peer = self.id(with);
+        let said = self.world.reasons.iter().flat_map(|said| &said.ends);
+        said.filter(|(at, with, _)| *at == node && *with == peer)
+            .map(|(_, _, why)| why)
+            .collect()
+    }
+
     /// Keeps these entries of the trace as text, counted from 0.
     pub fn show(&mut self, entries: Range<u64>) {
-        self.world.trace.show(entries);
+        self.world.trace.keep(entries);
     }
 
     /// The entries that are kept.

@@ -2,7 +2,7 @@
 
 use super::NodeIndex;
 use crate::event::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A set of nodes: one bit each, so that a cut of a large mesh costs nothing per pair.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,8 @@ pub(super) struct Faults {
     clogs: Vec<Clog>,
     /// Nodes that neither send nor acknowledge: dead or frozen.
     silent: BTreeMap<NodeIndex, Time>,
+    /// Who does not read (the second) what whom (the first) sends.
+    unread: BTreeSet<(NodeIndex, NodeIndex)>,
 }
 
 impl Faults {
@@ -66,6 +68,12 @@ impl Faults {
             since,
             until,
         });
+    }
+
+    /// When the last clog ends.
+    pub(super) fn clogged_until(&self) -> Time {
+        let ends = self.clogs.iter().map(|clog| clog.until);
+        ends.max().unwrap_or_default()
     }
 
     /// Mends every cut. Clogs end by themselves.
@@ -84,6 +92,18 @@ impl Faults {
 
     pub(super) fn silent_since(&self, node: NodeIndex) -> Option<Time> {
         self.silent.get(&node).copied()
+    }
+
+    /// A node stops reading what another sends, or reads it again.
+    pub(super) fn read(&mut self, from: NodeIndex, to: NodeIndex, reads: bool) {
+        match reads {
+            true => self.unread.remove(&(from, to)),
+            false => self.unread.insert((from, to)),
+        };
+    }
+
+    pub(super) fn reads(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        !self.unread.contains(&(from, to))
     }
 
     /// Since when a path is cut.

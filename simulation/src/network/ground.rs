@@ -1,7 +1,7 @@
 //! Who stands where: nodes in the open, nodes behind boxes, boxes behind boxes; and how a packet
 //! finds its way from one to another.
 
-use super::nat::{Hop, Nat, NatBox};
+use super::nat::{Dependence, Hop, Nat, NatBox};
 use crate::event::{NodeIndex, Time};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -33,6 +33,17 @@ impl std::fmt::Display for Obstacle {
             Self::SomebodyElse => "somebody else has this address",
         })
     }
+}
+
+/// What must come of dials from one node to another, as far as boxes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// They get through to where the other listens.
+    Known,
+    /// They get through to where others see it.
+    Learnt,
+    /// It depends on who dials when, or nothing gets through.
+    Never,
 }
 
 /// Where a packet came out.
@@ -92,8 +103,9 @@ impl Ground {
         let at = self.boxes.len();
         let outside = self.outside_address(at, None);
         let mut new = NatBox::new(nat, outside, None);
-        for node in nodes {
-            let outermost = self.boxes_of(*node).last();
+        // Of all before any of them is behind it.
+        let outermost = nodes.iter().map(|node| self.boxes_of(*node).last());
+        for (node, outermost) in nodes.iter().zip(outermost.collect::<Vec<_>>()) {
             let hop = outermost.map_or(Hop::Node(*node), Hop::Box);
             if new.inside.contains(&hop) {
                 continue;
@@ -123,6 +135,33 @@ impl Ground {
 
     pub(super) fn is_boxed(&self, node: NodeIndex) -> bool {
         !self.boxes.is_empty() && self.homes[node].behind.is_some()
+    }
+
+    /// Whether dials from one node to another get through.
+    pub(super) fn reach(&self, from: NodeIndex, to: NodeIndex, reflection: bool) -> Reach {
+        if self.boxes.is_empty() {
+            return Reach::Known;
+        }
+        let nats = |node| self.boxes_of(node).map(|at| self.boxes[at].nat);
+        let one_address = |node| nats(node).all(|nat| nat.mapping == Dependence::Endpoint);
+        let lets_in = |nat: Nat| nat.filtering == Dependence::Endpoint;
+        // A box that lets anybody in and answers from another address spoils reflection: dials
+        // come half through, and stand in the way of those that would.
+        let half = reflection && !one_address(from) && nats(from).any(lets_in);
+        let alone = |node| {
+            self.boxes_of(node)
+                .all(|at| self.boxes[at].inside.len() == 1)
+        };
+        let plain = |node| one_address(node) && alone(node);
+        match (self.is_boxed(from), self.is_boxed(to)) {
+            _ if self.is_walled(from) || self.is_walled(to) => Reach::Never,
+            (false, false) => Reach::Known,
+            (true, false) if !half => Reach::Known,
+            (true, true) if reflection && plain(from) && plain(to) && nats(to).all(lets_in) => {
+                Reach::Learnt
+            }
+            (true | false, true) | (true, false) => Reach::Never,
+        }
     }
 
     /// Who shares a box with whom, both ways.

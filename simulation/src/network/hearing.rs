@@ -70,6 +70,28 @@ impl Network {
         }
     }
 
+    /// A node stops reading what another sends it, or reads it again. What the transport does by
+    /// itself, from acknowledgements to the end of a connection, goes on.
+    pub(crate) fn read(&mut self, now: Time, from: NodeIndex, to: NodeIndex, reads: bool) {
+        self.faults.read(from, to, reads);
+        if !reads {
+            return;
+        }
+        let late = self.paths.of(to, from).probe_timeout();
+        for (connection, peer) in self.held_by(from) {
+            if peer == to {
+                let what = Occurrence::Window(connection);
+                let (at, node) = (now + late, from);
+                self.errands.push(Errand { at, node, what });
+            }
+        }
+    }
+
+    /// Whether a node reads what another sends it.
+    pub(crate) fn reads(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        self.faults.reads(from, to)
+    }
+
     /// Has a node look whether it hears anything on a connection.
     pub(crate) fn check_at(&mut self, at: Time, connection: u64, node: NodeIndex) {
         let what = Occurrence::IdleCheck(connection);

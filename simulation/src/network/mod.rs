@@ -19,6 +19,7 @@ mod punch;
 mod tests;
 
 pub use ground::Obstacle;
+pub(crate) use ground::Reach;
 pub(crate) use hearing::Hearing;
 pub use nat::{Dependence, Nat};
 pub(crate) use packet::{Body, Packet, Way};
@@ -132,6 +133,8 @@ pub(crate) struct Network {
     pub(crate) counts: Counts,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Packets of directions that somebody counts.
+    counted: Vec<((NodeIndex, NodeIndex), u64)>,
     /// Dials that each node has begun.
     pub(crate) dials: BTreeMap<NodeIndex, u64>,
 }
@@ -176,6 +179,7 @@ impl Network {
             counts: Counts::default(),
             packets: 0,
             bytes: 0,
+            counted: Vec::new(),
             dials: BTreeMap::new(),
         }
     }
@@ -233,6 +237,11 @@ impl Network {
         }
     }
 
+    /// When the last clog ends.
+    pub(crate) fn clogged_until(&self) -> Time {
+        self.faults.clogged_until()
+    }
+
     /// Mends every cut. What was held back is sent again when its sender next tries.
     pub(crate) fn heal(&mut self, now: Time) {
         self.faults.heal();
@@ -274,6 +283,30 @@ impl Network {
             }
         }
         held
+    }
+
+    /// Whether no fault stands between two nodes, either way.
+    pub(crate) fn is_open(&self, now: Time, one: NodeIndex, two: NodeIndex) -> bool {
+        let faulty = |from, to| {
+            self.faults.cut_since(from, to).is_some()
+                || self.faults.clogged(now, from, to).is_some()
+                || self.faults.silent_since(from).is_some()
+                || !self.faults.reads(from, to)
+        };
+        !faulty(one, two) && !faulty(two, one)
+    }
+
+    /// Whether a node stands behind a box, so that not everybody can reach it.
+    pub(crate) fn is_boxed(&self, node: NodeIndex) -> bool {
+        self.ground.is_boxed(node) || self.ground.is_walled(node)
+    }
+
+    /// What must come of dials from one node to another: with a relay, they get through.
+    pub(crate) fn reach(&self, from: NodeIndex, to: NodeIndex) -> Reach {
+        match self.relay {
+            Some(_) => Reach::Known,
+            None => self.ground.reach(from, to, self.reflection),
+        }
     }
 
     /// Whether anybody still waits for an answer on this connection.

@@ -2,10 +2,11 @@
 
 use crate::event::{NodeIndex, Time};
 use messages::Micros;
+use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// What a behaviour of a box depends on, beside the address inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dependence {
     /// Nothing: endpoint-independent.
     Endpoint,
@@ -27,7 +28,7 @@ impl Dependence {
 }
 
 /// A NAT box or firewall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nat {
     /// When packets from one inside address leave from one outside address.
     pub mapping: Dependence,

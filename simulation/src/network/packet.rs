@@ -1,5 +1,6 @@
 //! What travels.
 
+use super::Network;
 use crate::event::NodeIndex;
 use messages::{NetworkId, NodeId, StreamId};
 use std::net::SocketAddrV4;
@@ -117,5 +118,29 @@ impl Packet {
             | Body::JobCancel { .. }
             | Body::Close => None,
         }
+    }
+}
+
+impl Network {
+    pub(super) fn count(&mut self, packet: &Packet) {
+        self.packets += 1;
+        self.bytes += packet.bytes();
+        let way = (packet.from, packet.to);
+        for (_, count) in self.counted.iter_mut().filter(|(of, _)| *of == way) {
+            *count += 1;
+        }
+    }
+
+    /// Counts the packets from one node to another from now on.
+    pub(crate) fn count_on(&mut self, from: NodeIndex, to: NodeIndex) {
+        if !self.counted.iter().any(|(way, _)| *way == (from, to)) {
+            self.counted.push(((from, to), 0));
+        }
+    }
+
+    /// Packets from one node to another since they are counted.
+    pub(crate) fn counted(&self, from: NodeIndex, to: NodeIndex) -> u64 {
+        let way = self.counted.iter().find(|(way, _)| *way == (from, to));
+        way.map_or(0, |(_, count)| *count)
     }
 }

@@ -36,8 +36,7 @@ pub(super) fn next_try(blocked: Time, now: Time, path: &PathModel) -> Time {
 impl Network {
     /// Sends a packet of a connection.
     pub(crate) fn send(&mut self, now: Time, packet: Packet) -> Fate {
-        self.packets += 1;
-        self.bytes += packet.bytes();
+        self.count(&packet);
         match packet.answer_way() {
             Some(way) => self.answer(now, packet, way),
             None => self.pass(now, packet),
@@ -93,8 +92,7 @@ impl Network {
                 way,
             },
         };
-        self.packets += 1;
-        self.bytes += packet.bytes();
+        self.count(&packet);
         self.loosely(now, packet, way.relayed)
     }
 

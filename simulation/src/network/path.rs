@@ -4,10 +4,11 @@ use super::PTO_MAX;
 use crate::event::NodeIndex;
 use kernel::Entropy;
 use messages::Micros;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One-way delay of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// The shortest.
     pub base: Micros,
@@ -18,7 +19,7 @@ pub struct Latency {
 }
 
 /// The rare long delays of a path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tail {
     /// How many packets of a thousand.
     pub permille: u16,
@@ -27,7 +28,7 @@ pub struct Tail {
 }
 
 /// A path between two nodes, in one direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathModel {
     /// How long a packet takes.
     pub latency: Latency,

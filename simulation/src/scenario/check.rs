@@ -55,6 +55,9 @@ fn needs_fault(trigger: &Trigger, plan: &Plan) -> Result<(), String> {
     }
 }
 
+/// The largest mesh that fits into a few GiB.
+const NODES_MAX: usize = 10_000;
+
 /// What a file may name.
 struct Known<'a> {
     nodes: usize,
@@ -63,8 +66,15 @@ struct Known<'a> {
 
 impl Known<'_> {
     fn mesh(&self, file: &File) -> Result<(), String> {
-        if self.nodes == 0 {
-            return Err("a mesh has at least one node".to_owned());
+        if !(1..=NODES_MAX).contains(&self.nodes) {
+            return Err(format!("a mesh has 1 to {NODES_MAX} nodes"));
+        }
+        if file
+            .mesh
+            .degree
+            .is_some_and(|degree| !(1..=448).contains(&degree))
+        {
+            return Err("a degree is a number from 1 to 448".to_owned());
         }
         let boxes = file.mesh.nat.iter().flat_map(|nat| &nat.before);
         let named = file.mesh.engines.iter().chain(&file.mesh.absent);
@@ -109,6 +119,7 @@ impl Known<'_> {
     fn trigger(&self, trigger: &Trigger) -> Result<(), String> {
         match trigger {
             Trigger::At(_) | Trigger::After(_) => Ok(()),
+            Trigger::When(When::Packets(of)) => self.node(of.from).and_then(|()| self.node(of.to)),
             Trigger::When(When::Tokens(count) | When::Pieces(count)) => self.name(&count.of),
             Trigger::When(When::Served(name) | When::Over(name)) => self.name(name),
         }
@@ -138,8 +149,13 @@ impl Known<'_> {
             Fault::Cut(groups) | Fault::Reset(groups) => self.all(&groups.between, &groups.and),
             Fault::CutOneWay(way) => self.all(&way.from, &way.to),
             Fault::Clog(way) => self.all(&way.from, &way.to),
+            Fault::StopReading(unread) | Fault::ReadAgain(unread) => {
+                self.who(&unread.node).and_then(|()| self.who(&unread.from))
+            }
+            Fault::Busy(busy) => self.who(&busy.node),
             Fault::Heal => Ok(()),
             Fault::KillActor(actor) => self.who(&actor.node),
+            Fault::Fall(fall) => self.who(&fall.node),
             Fault::HangUp(name) => self.name(name),
             Fault::SlowReader(reader) => self.name(&reader.of),
             Fault::ClockAhead(jump) | Fault::ClockBack(jump) => self.who(&jump.node),
@@ -165,12 +181,20 @@ impl Known<'_> {
                 Nodes::All => Ok(()),
                 Nodes::Of(nodes) => nodes.iter().try_for_each(|node| self.node(*node)),
             },
-            Expectation::Admitted | Expectation::Drawn(_) | Expectation::Packets(_) => Ok(()),
+            Expectation::Admitted
+            | Expectation::Connected
+            | Expectation::Drawn(_)
+            | Expectation::Packets(_) => Ok(()),
             Expectation::Path(path) => self.node(path.from).and_then(|()| self.node(path.to)),
             Expectation::Apart(groups) => self.all(&groups.between, &groups.and),
-            Expectation::Jobs(at) | Expectation::Waiting(at) | Expectation::Dials(at) => {
-                self.who(&at.node)
-            }
+            Expectation::Jobs(at)
+            | Expectation::Waiting(at)
+            | Expectation::Unsent(at)
+            | Expectation::Queued(at)
+            | Expectation::Dials(at)
+            | Expectation::Sessions(at) => self.who(&at.node),
+            Expectation::Refusals(refusals) => self.who(&refusals.node),
+            Expectation::Ended(ended) => self.node(ended.node).and_then(|()| self.node(ended.with)),
             Expectation::Models(models) => self.who(&models.node),
             Expectation::Alive(actor) => self.who(&actor.node),
         }

@@ -1,15 +1,15 @@
 //! What each expectation demands of the world: one arm per variant of the schema.
 
 use super::file::{
-    AtMost, Between, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt, PathIs,
-    PathOf,
+    ActorOf, AtMost, Between, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt, Nodes,
+    NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy,
 };
 use super::run::{Asked, Run};
 use super::values::{Span, Who};
 use crate::{Answer, Obstacle, PathClass, State};
 use kernel::scripted;
 use messages::request_proxy::Failure;
-use messages::{Address, Micros};
+use messages::{Address, Micros, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A verdict is on its way for less: the longest path of a scenario, there and back.
@@ -31,8 +31,8 @@ impl Run<'_> {
     ) -> Result<(), String> {
         match that {
             Expectation::Answered(name) => self.each(name, answered),
-            Expectation::Failed(FailedWith { of, with }) => {
-                self.each(of, |answer, _| failed(answer, *with))
+            Expectation::Failed(failure) => {
+                self.each(&failure.of, |answer, _| failed(answer, failure))
             }
             Expectation::Pause(AtMost { of, at_most }) => self.each(of, |answer, _| {
                 at_most_span("its longest pause", answer.pause_us_max, *at_most)
@@ -41,22 +41,15 @@ impl Run<'_> {
                 let until = asked.over.unwrap_or_else(|| self.mesh.time());
                 at_most_span("it", until - asked.at, *at_most)
             }),
-            Expectation::ServedBy(served) => {
-                let wanted = self.find(&served.node).map(|node| self.mesh.id(node));
-                self.each(&served.of, |answer, _| match answer.served_by {
-                    by if by == wanted => Ok(()),
-                    by => Err(format!(
-                        "served by {:?}",
-                        by.and_then(|by| self.mesh.index(by))
-                    )),
-                })
-            }
+            Expectation::ServedBy(served) => self.served_by(served),
             Expectation::Active(nodes) => {
                 self.pairs(nodes, |a, b| match self.mesh.is_active(a, b) {
                     true => Ok(()),
                     false => Err(format!("node {a} has no active session with {b}")),
                 })
             }
+            Expectation::Connected => self.connected(),
+            Expectation::Sessions(at) => self.number("sessions", at, |node| self.sessions(node)),
             Expectation::Apart(groups) => self.apart(groups),
             Expectation::Admitted => self.admitted(admissions),
             Expectation::OneLink(nodes) => self.pairs(nodes, |a, b| {
@@ -73,6 +66,9 @@ impl Run<'_> {
             Expectation::Waiting(at) => {
                 self.number("waiting letters", at, |node| self.mesh.waiting(node) as u64)
             }
+            Expectation::Unsent(at) => {
+                self.number("unsent bytes", at, |node| self.mesh.unsent(node) as u64)
+            }
             Expectation::Unread(unread) => self.each(&unread.of, |_, asked| {
                 let waiting = self.mesh.unread(asked.client) as u64;
                 between("unread bytes", waiting, 0, unread.at_most)
@@ -88,14 +84,32 @@ impl Run<'_> {
                 let packets = self.mesh.report().packets;
                 between("packets", packets, number.at_least, number.at_most)
             }
-            Expectation::Models(models) => self.models(models),
-            Expectation::Alive(actor) => {
-                let mut found = self.actors(actor).into_iter();
-                match found.any(|(node, who)| self.mesh.is_alive(node, who)) {
-                    true => Ok(()),
-                    false => Err(format!("no {:?} is alive there", actor.actor)),
-                }
+            Expectation::Queued(at) => {
+                self.number("waiting jobs", at, |node| self.mesh.queued(node))
             }
+            Expectation::Refusals(refusals) => self.refusals(refusals),
+            Expectation::Ended(ended) => self.ended(ended),
+            Expectation::Models(models) => self.models(models),
+            Expectation::Alive(actor) => self.alive(actor),
+        }
+    }
+
+    fn served_by(&self, served: &ServedBy) -> Result<(), String> {
+        let wanted = self.find(&served.node).map(|node| self.mesh.id(node));
+        self.each(&served.of, |answer, _| match answer.served_by {
+            by if by == wanted => Ok(()),
+            by => Err(format!(
+                "served by {:?}",
+                by.and_then(|by| self.mesh.index(by))
+            )),
+        })
+    }
+
+    fn alive(&self, actor: &ActorOf) -> Result<(), String> {
+        let mut found = self.actors(actor).into_iter();
+        match found.any(|(node, who)| self.mesh.is_alive(node, who)) {
+            true => Ok(()),
+            false => Err(format!("no {:?} is alive there", actor.actor)),
         }
     }
 
@@ -211,6 +225,17 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn connected(&self) -> Result<(), String> {
+        match self.mesh.graph().parts.as_slice() {
+            [] | [_] => Ok(()),
+            [_, apart @ ..] => Err(format!("not connected with the rest: {apart:?}")),
+        }
+    }
+
+    fn sessions(&self, node: usize) -> u64 {
+        self.mesh.neighbours(node).len() as u64
+    }
+
     fn path(&self, path: &PathOf) -> Result<(), String> {
         let class = self.mesh.path_class(path.from, path.to);
         let wanted = match path.is {
@@ -229,6 +254,26 @@ impl Run<'_> {
                 "from {from} to {to} it is {class:?}, not {wanted:?}"
             )),
         }
+    }
+
+    fn refusals(&self, refusals: &Refusals) -> Result<(), String> {
+        let node = self.node(&refusals.node)?;
+        let said = self.mesh.refusals(node);
+        let count = said.iter().filter(|why| refusal(why) == refusals.with);
+        let what = format!("refusals of node {node} with {:?}", refusals.with);
+        let count = count.count() as u64;
+        between(&what, count, refusals.at_least, refusals.at_most)
+            .map_err(|why| format!("{why}; it said {}", summary(&said)))
+    }
+
+    fn ended(&self, ended: &EndedWith) -> Result<(), String> {
+        let EndedWith { node, with, .. } = ended;
+        let ends = self.mesh.session_ends(*node, *with);
+        let said = ends.iter().map(|why| format!("{why:?}"));
+        let said = said.filter(|why| why.contains(&ended.saying)).count() as u64;
+        let what = format!("ends of {node} with {with} for {:?}", ended.saying);
+        between(&what, said, ended.at_least, ended.at_most)
+            .map_err(|why| format!("{why}; it said {}", summary(&ends)))
     }
 
     fn models(&self, models: &ModelsAt) -> Result<(), String> {
@@ -280,18 +325,54 @@ fn answered(answer: &Answer, asked: &Asked) -> Result<(), String> {
     }
 }
 
-fn failed(answer: &Answer, with: FailureKind) -> Result<(), String> {
+/// Nothing: no simulated gateway outlives its requests.
+const fn kind(why: &Failure) -> Option<FailureKind> {
+    Some(match why {
+        Failure::UnknownModel => FailureKind::UnknownModel,
+        Failure::ContextExceeded { .. } => FailureKind::ContextExceeded,
+        Failure::Busy { .. } => FailureKind::Busy,
+        Failure::Unsupported(_) => FailureKind::Unsupported,
+        Failure::HoldersLost { .. } => FailureKind::HoldersLost,
+        Failure::DeadlineExceeded => FailureKind::DeadlineExceeded,
+        Failure::Internal => FailureKind::Internal,
+        Failure::Stopping => return None,
+    })
+}
+
+const fn refusal(why: &Refusal) -> RefusalKind {
+    match why {
+        Refusal::Busy { .. } => RefusalKind::Busy,
+        Refusal::NoModel => RefusalKind::NoModel,
+        Refusal::ContextExceeded { .. } => RefusalKind::ContextExceeded,
+        Refusal::PromptMismatch => RefusalKind::PromptMismatch,
+        Refusal::Unsupported(_) => RefusalKind::Unsupported,
+        Refusal::NotAdmitted => RefusalKind::NotAdmitted,
+        Refusal::EngineFailed(_) => RefusalKind::EngineFailed,
+        Refusal::TooSlow => RefusalKind::TooSlow,
+        Refusal::Draining => RefusalKind::Draining,
+    }
+}
+
+/// What was said, and how often each.
+fn summary<T: std::fmt::Debug>(said: &[T]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for what in said {
+        *counts.entry(format!("{what:?}")).or_default() += 1;
+    }
+    format!("{counts:?}")
+}
+
+fn failed(answer: &Answer, failure: &FailedWith) -> Result<(), String> {
+    let (with, at_most) = (failure.with, failure.retry_at_most);
+    if let (State::Failed(Failure::Busy { retry_after_ms }), Some(at_most)) =
+        (&answer.state, at_most)
+    {
+        let after = u64::from(*retry_after_ms) * 1_000;
+        between("µs until it may ask again", after, 1, at_most.0.0)?;
+    }
     let kind = match &answer.state {
         State::Broken => Some(FailureKind::Broken),
-        State::Failed(why) => Some(match why {
-            Failure::UnknownModel => FailureKind::UnknownModel,
-            Failure::ContextExceeded { .. } => FailureKind::ContextExceeded,
-            Failure::Busy { .. } => FailureKind::Busy,
-            Failure::Unsupported(_) => FailureKind::Unsupported,
-            Failure::HoldersLost { .. } => FailureKind::HoldersLost,
-            Failure::DeadlineExceeded => FailureKind::DeadlineExceeded,
-            Failure::Internal => FailureKind::Internal,
-        }),
+        State::Failed(why) => kind(why),
         State::Waiting | State::Streaming | State::Finished { .. } | State::Gone => None,
     };
     match kind == Some(with) {

@@ -1,18 +1,13 @@
 //! What each fault does to the world: one arm per variant of the schema.
 
 use super::file::{
-    Actor, ActorOf, Between, Bytes, Disk, DiskOf, Engine, EngineOf, Fault, Forged, Garbage, How,
-    Reader, Streams,
+    Actor, ActorOf, Between, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf, GarbageOf,
+    Reader, Streams, Unread,
 };
 use super::run::Run;
 use super::values::{Span, Who};
 use crate::{DiskFault, EngineFault, Mesh};
-use kernel::scripted;
-use messages::wire::latest::{End, JobReply};
-use messages::{Address, EndReason, List, TokenBatch};
-
-/// Tries of a request that forged replies claim to belong to.
-const ATTEMPTS: std::ops::RangeInclusive<u32> = 1..=20;
+use messages::Address;
 
 impl Run<'_> {
     /// Lets it happen; tells whether it found whom it was meant for.
@@ -27,6 +22,7 @@ impl Run<'_> {
             Fault::Unwedge(who) => self.on(who, |mesh, node| mesh.wedge(node, false)),
             Fault::Unload(who) => self.on(who, Mesh::unload),
             Fault::Revoke(who) => self.on(who, Mesh::revoke),
+            Fault::Busy(busy) => self.on(&busy.node, |mesh, node| mesh.busy(node, busy.late.0)),
             Fault::Drain(who) => self.on(who, Mesh::drain),
             Fault::Cut(groups) => {
                 let (one, two) = self.groups(groups);
@@ -59,7 +55,10 @@ impl Run<'_> {
                 }
                 links > 0
             }
+            Fault::StopReading(unread) => self.read(unread, false),
+            Fault::ReadAgain(unread) => self.read(unread, true),
             Fault::KillActor(actor) => self.kill_actor(actor),
+            Fault::Fall(fall) => self.fall(fall),
             Fault::HangUp(name) => self.hang_up(name),
             Fault::SlowReader(reader) => self.slow_reader(reader),
             Fault::ClockAhead(jump) => self.jump(&jump.node, signed(jump.by)),
@@ -128,6 +127,26 @@ impl Run<'_> {
         victim.is_some_and(|(node, who)| self.mesh.kill_actor(*node, *who))
     }
 
+    fn fall(&mut self, fall: &Fall) -> bool {
+        let (node, actor) = (fall.node.clone(), fall.actor);
+        let found = self.actors(&ActorOf { node, actor });
+        let victim = found.first().copied();
+        if let Some((node, who)) = victim {
+            let who = (actor != Actor::Any).then_some(who);
+            self.mesh.kill_actor_after_effects(node, fall.effects, who);
+        }
+        victim.is_some()
+    }
+
+    fn read(&mut self, unread: &Unread, reads: bool) -> bool {
+        let (node, from) = (self.find(&unread.node), self.find(&unread.from));
+        let (Some(node), Some(from)) = (node, from) else {
+            return false;
+        };
+        self.mesh.read(node, from, reads);
+        node != from
+    }
+
     fn jump(&mut self, who: &Who, by_us: i64) -> bool {
         self.on(who, |mesh, node| mesh.jump_clock(node, by_us))
     }
@@ -175,86 +194,30 @@ impl Run<'_> {
         any
     }
 
-    fn garbage(&mut self, garbage: &Garbage) -> bool {
-        let (from, to) = (self.find(&garbage.from), self.find(&garbage.to));
-        let (Some(from), Some(to)) = (from, to) else {
+    /// Both nodes, where there are.
+    fn pair(&self, from: &Who, to: &Who) -> Option<(usize, usize)> {
+        Some((self.find(from)?, self.find(to)?))
+    }
+
+    fn garbage(&mut self, garbage: &GarbageOf) -> bool {
+        let Some(pair) = self.pair(&garbage.from, &garbage.to) else {
             return false;
         };
-        let mut noise = self.draw.bytes().to_vec();
-        let frame = |length: u32, kind: u16, body: &[u8]| {
-            let head = [&length.to_le_bytes()[..], &kind.to_le_bytes()[..]].concat();
-            [&head, body].concat()
-        };
-        match garbage.bytes {
-            Bytes::Noise => self.mesh.send_control(from, to, noise),
-            Bytes::Oversize => self.mesh.send_control(from, to, frame(u32::MAX, 5, &noise)),
-            Bytes::Short => {
-                noise.truncate(3);
-                self.mesh.send_control(from, to, noise)
-            }
-            // Kind 7 are introductions: a list longer than the frame.
-            Bytes::Body => self.mesh.send_control(from, to, frame(34, 7, &[0xff; 32])),
-            Bytes::UnknownKind => self.mesh.send_control(from, to, frame(34, 60_000, &noise)),
-            Bytes::Job => self.mesh.send_job(from, to, noise),
-        }
+        let noise = self.draw.bytes();
+        self.mesh.send_garbage(pair, garbage.bytes, noise)
     }
 
     fn streams(&mut self, streams: &Streams) -> bool {
-        let (from, to) = (self.find(&streams.from), self.find(&streams.to));
-        let (Some(from), Some(to)) = (from, to) else {
-            return false;
-        };
-        let mut any = false;
-        for number in 0..streams.count {
-            let bytes = streams
-                .tokens
-                .map(|tokens| self.mesh.job_bytes(from, number, tokens));
-            any |= self.mesh.send_job(from, to, bytes.unwrap_or_default());
-        }
-        any
+        let pair = self.pair(&streams.from, &streams.to);
+        pair.is_some_and(|pair| self.mesh.send_jobs(pair, streams.count, streams.tokens))
     }
 
-    fn tokens(&mut self, forged: &Forged) -> bool {
+    fn tokens(&mut self, forged: &ForgedOf) -> bool {
         let Some(asked) = self.first(&forged.of).cloned() else {
             return false;
         };
-        let sent = self.answer(&asked).text.len();
-        // As many as the client has certainly seen: the request has those, and perhaps more.
-        let known = (0..asked.tokens)
-            .take_while(|n| scripted::text(asked.seed, n + 1).len() <= sent)
-            .count();
-        let known = u32::try_from(known).unwrap_or(u32::MAX);
-        let back = known.saturating_sub(3);
-        let mut any = false;
-        for attempt in ATTEMPTS {
-            let batch = |first: u32, count: u32, seed: u64| {
-                let tokens = (first..first + count).map(|at| scripted::token(seed, at));
-                let tokens = List::truncated(tokens);
-                JobReply::Tokens(TokenBatch {
-                    attempt,
-                    first,
-                    tokens,
-                })
-            };
-            let reply = match forged.how {
-                How::Repeated => batch(back, known - back, asked.seed),
-                How::Overlapping => batch(back, known - back + 3, asked.seed),
-                How::Lost => batch(known + 40, 2, asked.seed),
-                How::Changed => batch(back, 2, !asked.seed),
-                How::Ended => JobReply::End(End {
-                    attempt,
-                    reason: EndReason::Stop,
-                    tokens: known + 40,
-                }),
-                How::Old => JobReply::Tokens(TokenBatch {
-                    attempt: 0,
-                    first: known,
-                    tokens: List::truncated([scripted::token(!asked.seed, known)]),
-                }),
-            };
-            any |= self.mesh.forge_reply(asked.client, reply);
-        }
-        any
+        let text = (asked.seed, asked.tokens);
+        self.mesh.forge(asked.client, text, forged.how)
     }
 }
 

@@ -5,11 +5,12 @@ mod expectation;
 mod fault;
 
 pub(crate) use expectation::{
-    AtMost, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt, PathIs, PathOf,
+    AtMost, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt, PathIs,
+    PathOf, RefusalKind, Refusals, ServedBy,
 };
 pub(crate) use fault::{
-    Actor, ActorOf, Between, Bytes, Disk, DiskOf, Engine, EngineOf, Fault, Forged, Garbage, How,
-    Reader, Streams,
+    Actor, ActorOf, Between, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf, GarbageOf,
+    Reader, Streams, Unread,
 };
 
 use super::values::{Seeds, Span};
@@ -79,6 +80,8 @@ pub(crate) struct MeshPart {
     /// Whether all join by one ticket.
     #[serde(default)]
     pub(crate) one_ticket: bool,
+    /// Sessions per node, on average; absent: what a node has by itself.
+    pub(crate) degree: Option<u16>,
     /// Of a thousand packets of each path, how many are lost, come twice, are overtaken.
     #[serde(default)]
     pub(crate) loss: u16,
@@ -169,6 +172,8 @@ pub(crate) enum When {
     Served(String),
     /// It is over.
     Over(String),
+    /// So many packets were sent from one node to another.
+    Packets(Packets),
 }
 
 /// A request and a number.
@@ -176,6 +181,15 @@ pub(crate) enum When {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Count {
     pub(crate) of: String,
+    pub(crate) number: u64,
+}
+
+/// A direction and a number.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Packets {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
     pub(crate) number: u64,
 }
 

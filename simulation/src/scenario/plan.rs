@@ -234,6 +234,9 @@ impl Plan {
         if part.one_ticket {
             builder = builder.one_ticket();
         }
+        if let Some(degree) = part.degree {
+            builder = builder.degree(degree);
+        }
         let usual = builder.net.path.latency;
         let base = part.latency.map_or(usual.base, |span| span.0);
         let jitter = part.jitter.map_or(usual.jitter, |span| span.0);

@@ -60,9 +60,19 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(plan: &'a Plan, seed: u64, builder: MeshBuilder, judges: bool) -> Self {
         let turns = |many: usize| vec![Turn::default(); many];
+        let mut mesh = builder.build();
+        if judges {
+            mesh.hear_reasons();
+        }
+        let faults = plan.faults.iter().map(|fault| &fault.trigger);
+        for trigger in faults.chain(plan.asks.iter().map(|ask| &ask.trigger)) {
+            if let Trigger::When(When::Packets(of)) = trigger {
+                mesh.count_packets(of.from, of.to);
+            }
+        }
         Self {
             plan,
-            mesh: builder.build(),
+            mesh,
             draw: Entropy::from_number(seed ^ u64::from_be_bytes(*b"scenario")),
             seed,
             asked: BTreeMap::new(),
@@ -176,6 +186,7 @@ impl<'a> Run<'a> {
         match when {
             When::Served(name) => answer(name).is_some_and(|answer| answer.served_by.is_some()),
             When::Over(name) => self.first(name).is_some_and(|asked| self.is_over(asked)),
+            When::Packets(of) => self.mesh.counted_packets(of.from, of.to) >= of.number,
             When::Pieces(count) => {
                 answer(&count.of).is_some_and(|answer| answer.deltas >= count.number)
             }
@@ -349,11 +360,18 @@ impl<'a> Run<'a> {
         for broken in self.broken_rules() {
             self.fail(broken);
         }
+        let violations = self.mesh.violations().iter();
+        for violation in violations.map(ToString::to_string).collect::<Vec<_>>() {
+            self.fail(violation);
+        }
         let missed = plan.faults.iter().zip(&self.struck);
         let missed = missed.filter(|(_, struck)| !**struck);
+        let unseen = plan.expects.iter().zip(&self.expects);
+        let unseen = unseen.filter(|(it, turn)| it.trigger.is_some() && turn.done.is_none());
         Outcome {
             report: self.mesh.report(),
             missed: missed.map(|(fault, _)| fault.line).collect(),
+            unseen: unseen.map(|(expected, _)| expected.line).collect(),
             failures: self.failures,
         }
     }

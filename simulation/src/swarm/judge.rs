@@ -1,7 +1,11 @@
 //! What is demanded of a run.
 
+mod end;
+#[cfg(test)]
+mod tests;
+
 use super::faults::Fault;
-use super::plan::Plan;
+use super::reach::Core;
 use crate::event::NodeIndex;
 use crate::{Answer, Ask, ClientId, DiskFault, EngineFault, Mesh, State, millis, secs};
 use messages::Micros;
@@ -17,12 +21,12 @@ const ENDING: Micros = secs(120);
 const FOUND_OUT: Micros = secs(31);
 /// Within it a healthy core answers a request of ten tokens, or says why not.
 const ANSWERING: Micros = secs(20);
+/// Within it who was told to stop is gone: answers have ten seconds.
+const STOPPING: Micros = secs(12);
+/// Within it the owner's word is on its disk, if nothing goes wrong.
+const TOLD: Micros = secs(1);
 /// How long the core's sessions have to stay as they are.
 const CALM: Micros = secs(20);
-/// Tokens of a request that is cancelled: it would take seconds more.
-const TOKENS_LONG: u32 = 4_000;
-/// Within it nothing works for a client that went away.
-const CANCELLED: Micros = secs(2);
 /// How often a wait looks whether it is over.
 const LOOK: Micros = millis(20);
 /// Tokens of the requests by which progress is judged.
@@ -33,10 +37,8 @@ const TOKENS: u32 = 10;
 pub(super) struct Asked {
     pub(super) client: ClientId,
     boot: u64,
-    seed: u64,
-    tokens: u32,
-    /// Whether its server may be too slow for the text: it says so, and does not leave a hole.
-    may_shed: bool,
+    pub(super) seed: u64,
+    pub(super) tokens: u32,
 }
 
 /// What became of the requests of a run.
@@ -57,14 +59,8 @@ pub struct Tally {
 }
 
 impl Asked {
-    pub(super) fn new(
-        plan: &Plan,
-        mesh: &Mesh,
-        client: ClientId,
-        (seed, tokens): (u64, u32),
-    ) -> Self {
+    pub(super) fn new(mesh: &Mesh, client: ClientId, (seed, tokens): (u64, u32)) -> Self {
         Self {
-            may_shed: plan.costs,
             client,
             boot: mesh.boot_of(client.node()),
             seed,
@@ -83,8 +79,9 @@ impl Asked {
         self.is_known(mesh) && running(mesh.answer(self.client))
     }
 
-    /// What is false in the answer so far.
-    fn lie(&self, answer: &Answer) -> Option<&'static str> {
+    /// What is false in the answer so far. A server that had no room for a piece of text has to
+    /// say so, and not to leave a hole.
+    fn lie(&self, answer: &Answer, has_shed: bool) -> Option<&'static str> {
         let whole = kernel::scripted::text(self.seed, self.tokens);
         let ends = match &answer.state {
             // A slow reader has not read yet, or never will, how its answer ended.
@@ -98,7 +95,7 @@ impl Asked {
             return Some("a wrong piece of text");
         }
         match &answer.state {
-            State::Failed(Failure::Internal) if !self.may_shed => Some("a defect of the node"),
+            State::Failed(Failure::Internal) if !has_shed => Some("a defect of the node"),
             State::Finished { usage, .. } if usage.completion != self.tokens => {
                 Some("another count of tokens")
             }
@@ -115,16 +112,16 @@ impl Asked {
 
 /// The second half of a run.
 pub(super) struct Demands<'a> {
-    plan: &'a Plan,
+    core: Core<'a>,
     mesh: &'a mut Mesh,
     failures: Vec<String>,
     tally: Tally,
 }
 
 impl<'a> Demands<'a> {
-    pub(super) const fn new(plan: &'a Plan, mesh: &'a mut Mesh) -> Self {
+    pub(super) const fn new(core: Core<'a>, mesh: &'a mut Mesh) -> Self {
         Self {
-            plan,
+            core,
             mesh,
             failures: Vec::new(),
             tally: Tally {
@@ -140,45 +137,73 @@ impl<'a> Demands<'a> {
 
     /// The core is well; everybody else stays as the faults left them, and out of its reach.
     pub(super) fn heal(&mut self) {
-        let Self { plan, mesh, .. } = self;
+        let Self { core, mesh, .. } = self;
+        let (plan, all) = (core.plan, core.all());
         mesh.disarm();
         mesh.heal();
         plan.dig_around(mesh);
-        mesh.set_path(&plan.core, &plan.core, plan.path());
-        for node in &plan.core {
+        mesh.set_path(&all, &all, plan.path());
+        for node in &all {
+            mesh.busy(*node, Micros(0));
             mesh.thaw(*node);
+            for from in &all {
+                mesh.read(*node, *from, true);
+            }
+        }
+        // Who was told to stop ends before it can start again.
+        until(mesh, STOPPING, |mesh| {
+            !all.iter().any(|node| mesh.is_leaving(*node))
+        });
+        for node in &all {
             mesh.start(*node);
             mesh.wedge(*node, false);
             mesh.engine(*node, EngineFault::None);
             mesh.disk(*node, DiskFault::None);
         }
+        // Nothing ends a clog but time.
+        mesh.run_for(mesh.clogged_for());
+        self.revoke_again();
+    }
+
+    /// Power cuts and bad disks of the owner's may have lost its word: the human who gave it sees
+    /// that, and gives it again.
+    fn revoke_again(&mut self) {
+        if !self.core.members.contains(&0) {
+            return;
+        }
+        for outcast in &self.core.outcasts {
+            let end = self.mesh.time() + AGREEMENT.0;
+            while !self.mesh.knows_revoked(0, *outcast) && self.mesh.time() < end {
+                self.mesh.revoke(*outcast);
+                self.mesh.run_for(TOLD);
+            }
+            if !self.mesh.knows_revoked(0, *outcast) {
+                let what = format!("the healed owner cannot revoke node {outcast}");
+                self.failures.push(what);
+            }
+        }
     }
 
     /// Sessions agree, troubled requests end, new ones are answered, and sessions stay.
     pub(super) fn progress(&mut self, asked: &mut Vec<Asked>) {
-        let core = self.plan.core.clone();
         let begun = self.mesh.time();
-        let served = self.is_served();
-        let listed = |mesh: &Mesh| {
-            core.iter()
-                .all(|node| mesh.models(*node).is_empty() != served)
-        };
-        if !until(self.mesh, AGREEMENT, |mesh| {
-            agree(mesh, &core) && listed(mesh)
-        }) {
-            let apart = apart(self.mesh, &core);
-            let models = core.iter().map(|node| self.mesh.models(*node).len());
-            let models: Vec<_> = models.collect();
-            self.failures.push(format!(
-                "{AGREEMENT} after the healing: no session {apart:?}, lengths of lists of models \
-                 {models:?} where holders are {}",
-                if served { "up" } else { "gone" }
-            ));
+        if !self.is_well_in_time() {
+            let core = &self.core;
+            let apart = core.apart(self.mesh);
+            let wrong = wrong_lists(core, self.mesh);
+            let met = core.wrongly_met(self.mesh);
+            if !apart.is_empty() || !wrong.is_empty() {
+                self.failures.push(format!(
+                    "{AGREEMENT} after the healing: no session {apart:?}, lists of models that \
+                     show whom nobody serves or hide who serves: {wrong:?}",
+                ));
+            }
+            self.still_met(&met);
             return;
         }
         self.tally.agreed_us = self.mesh.time() - begun;
         let begun = self.mesh.time();
-        let troubled: Vec<Asked> = of_core(asked, &core);
+        let troubled: Vec<Asked> = of_core(asked, &self.core.all());
         for one in &troubled {
             if one.is_known(self.mesh) {
                 self.mesh.slow_reader(one.client, None);
@@ -191,71 +216,61 @@ impl<'a> Demands<'a> {
         self.hanging(&troubled, ENDING);
         let engine_faults = [Fault::Wedge, Fault::Stall, Fault::SlowPrefill];
         let is_one = |fault: &Fault| engine_faults.contains(fault);
-        if self.plan.mix.faults.iter().any(is_one) {
+        if self.core.plan.mix.faults.iter().any(is_one) {
             self.mesh.run_for(FOUND_OUT);
-            until(self.mesh, AGREEMENT, |mesh| {
-                agree(mesh, &core) && listed(mesh)
-            });
+            self.is_well_in_time();
         }
-        self.ask_core(asked, &core);
+        self.ask_core(asked);
         self.mesh.run_for(CALM);
-        self.cancel_core(&core);
-        self.lingering(&core);
-        let apart = apart(self.mesh, &core);
+        if self.core.plan.degree.is_some() {
+            // Sessions of bounded neighbourhoods come and go, and who was let go looks for others.
+            until(self.mesh, AGREEMENT, |mesh| self.core.agrees(mesh));
+        }
+        let apart = self.core.apart(self.mesh);
         if !apart.is_empty() {
             self.failures
                 .push(format!("a session of the healed core ended: {apart:?}"));
         }
+        let met = self.core.wrongly_met(self.mesh);
+        self.still_met(&met);
+        self.abandon();
+        self.lingering();
     }
 
-    /// Long requests whose clients go away.
-    fn cancel_core(&mut self, core: &[NodeIndex]) {
-        let ask = |node: &NodeIndex| self.mesh.ask(*node, Ask::new(1).max_tokens(TOKENS_LONG));
-        let clients: Vec<ClientId> = core.iter().map(ask).collect();
-        self.mesh.run_for(millis(500));
-        for client in clients {
-            self.mesh.hang_up(client);
-        }
-        self.mesh.run_for(CANCELLED);
-    }
-
-    /// Every request is over and those who could not come back are long given up: no engine works.
-    fn lingering(&mut self, core: &[NodeIndex]) {
-        for node in core {
-            let jobs = self.mesh.jobs(*node);
-            if jobs > 0 {
-                self.failures
-                    .push(format!("node {node} works on {jobs} jobs of nobody"));
-            }
+    fn still_met(&mut self, met: &[(NodeIndex, NodeIndex)]) {
+        if !met.is_empty() {
+            self.failures
+                .push(format!("who was revoked has a session: {met:?}"));
         }
     }
 
-    fn is_served(&self) -> bool {
-        let Plan { core, engines, .. } = self.plan;
-        core.iter().any(|node| engines.contains(node))
+    fn is_well_in_time(&mut self) -> bool {
+        let core = &self.core;
+        let is_well = |mesh: &Mesh| core.agrees(mesh) && wrong_lists(core, mesh).is_empty();
+        until(self.mesh, AGREEMENT, is_well)
     }
 
-    fn ask_core(&mut self, asked: &mut Vec<Asked>, core: &[NodeIndex]) {
+    fn ask_core(&mut self, asked: &mut Vec<Asked>) {
         let mut fresh = Vec::new();
-        for node in core {
+        for node in &self.core.all() {
             let seed = *node as u64;
             let client = self.mesh.ask(*node, Ask::new(seed).max_tokens(TOKENS));
-            fresh.push(Asked::new(self.plan, self.mesh, client, (seed, TOKENS)));
+            fresh.push(Asked::new(self.mesh, client, (seed, TOKENS)));
         }
         until(self.mesh, ANSWERING, |mesh| {
             fresh.iter().all(|one| !one.is_running(mesh))
         });
         self.hanging(&fresh, ANSWERING);
-        let served = self.is_served();
         for one in &fresh {
+            let node = one.client.node();
             let answer = self.mesh.answer(one.client);
             let finished = matches!(answer.state, State::Finished { .. });
-            if finished != served {
-                let node = one.client.node();
+            let served = self.core.is_served(self.mesh, node);
+            if served.is_some_and(|served| served != finished) {
                 self.failures.push(format!(
                     "the healed core's node {node} is answered {:?} though holders are {}",
                     answer.state,
-                    if served { "up" } else { "gone" },
+                    if finished { "gone" } else { "up" },
                 ));
             }
         }
@@ -290,7 +305,8 @@ impl<'a> Demands<'a> {
                 State::Gone => self.tally.gone += 1,
                 State::Waiting | State::Streaming => {}
             }
-            if let Some(lie) = one.lie(&answer) {
+            let has_shed = self.mesh.has_shed(one.client);
+            if let Some(lie) = one.lie(&answer, has_shed) {
                 let client = one.client;
                 self.failures.push(format!("{client:?}: {lie}: {answer:?}"));
             }
@@ -300,6 +316,8 @@ impl<'a> Demands<'a> {
                 self.failures.push(format!("no fault planned it: {crash}"));
             }
         }
+        let violations = self.mesh.violations().iter();
+        self.failures.extend(violations.map(ToString::to_string));
         (self.failures, self.tally)
     }
 }
@@ -321,87 +339,12 @@ fn of_core(asked: &[Asked], core: &[NodeIndex]) -> Vec<Asked> {
     asked.iter().filter(in_core).copied().collect()
 }
 
-fn agree(mesh: &Mesh, core: &[NodeIndex]) -> bool {
-    let with_all = |one: &NodeIndex| {
-        core.iter()
-            .all(|two| one == two || mesh.is_active(*one, *two))
+/// Nodes of the core whose clients are shown a model that nobody serves, or not the one that is
+/// served.
+fn wrong_lists(core: &Core<'_>, mesh: &Mesh) -> Vec<NodeIndex> {
+    let is_wrong = |node: &NodeIndex| {
+        let served = core.is_served(mesh, *node);
+        served.is_some_and(|served| mesh.models(*node).is_empty() == served)
     };
-    core.iter().all(with_all)
-}
-
-fn apart(mesh: &Mesh, core: &[NodeIndex]) -> Vec<(NodeIndex, NodeIndex)> {
-    let pairs = core
-        .iter()
-        .flat_map(|one| core.iter().map(move |two| (*one, *two)));
-    pairs
-        .filter(|(one, two)| one != two && !mesh.is_active(*one, *two))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failures(plan: &Plan, heal: bool, trouble: impl Fn(&mut Mesh)) -> Vec<String> {
-        let mut mesh = plan.mesh();
-        mesh.run_for(secs(3));
-        trouble(&mut mesh);
-        let mut demands = Demands::new(plan, &mut mesh);
-        if heal {
-            demands.heal();
-        }
-        demands.progress(&mut Vec::new());
-        demands.verdict(&[]).0
-    }
-
-    fn plan() -> Plan {
-        Plan {
-            nodes: 3,
-            engines: vec![1],
-            late: Vec::new(),
-            core: vec![0, 1],
-            costs: false,
-            boxes: Vec::new(),
-            ..Plan::draw(1)
-        }
-    }
-
-    #[test]
-    fn a_core_that_is_not_well_is_a_failure() {
-        for trouble in [
-            (|mesh| mesh.kill(1)) as fn(&mut Mesh),
-            |mesh| mesh.freeze(1),
-            |mesh| mesh.cut(&[0], &[1]),
-        ] {
-            assert_ne!(failures(&plan(), false, trouble), Vec::<String>::new());
-            assert_eq!(failures(&plan(), true, trouble), Vec::<String>::new());
-        }
-    }
-
-    #[test]
-    fn what_is_outside_the_core_does_not_matter() {
-        let failures = failures(&plan(), true, |mesh| mesh.kill(2));
-        assert_eq!(failures, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_false_answer_is_told_from_a_true_one() {
-        let one = |text: &str, state: State, ends: u32| {
-            let mut mesh = plan().mesh();
-            let client = mesh.ask(0, Ask::new(4).max_tokens(3));
-            let asked = Asked::new(&plan(), &mesh, client, (4, 3));
-            let mut answer = Answer::default();
-            text.clone_into(&mut answer.text);
-            answer.state = state;
-            answer.ends = ends;
-            asked.lie(&answer)
-        };
-        let whole = kernel::scripted::text(4, 3);
-        assert_eq!(one(&whole, State::Streaming, 0), None);
-        assert_eq!(one(&whole, State::Broken, 1), None);
-        assert!(one(&whole, State::Broken, 2).is_some());
-        assert!(one("nonsense", State::Gone, 0).is_some());
-        let internal = State::Failed(Failure::Internal);
-        assert!(one(&whole, internal, 1).is_some());
-    }
+    core.all().into_iter().filter(is_wrong).collect()
 }

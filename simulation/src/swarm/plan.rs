@@ -1,14 +1,16 @@
 //! What a seed draws.
 
-use super::faults::{Mix, drift, skew};
+use super::faults::Mix;
+use super::strikes::{drift, skew};
 use crate::event::NodeIndex;
 use crate::{Clock, Costs, Dependence, Latency, Mesh, MeshBuilder, Nat, PathModel, millis, secs};
 use kernel::Entropy;
 use messages::{Digest, Micros};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Who can reach whom before the first fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Topology {
     /// Everybody reaches everybody.
     Full,
@@ -21,7 +23,7 @@ pub enum Topology {
 }
 
 /// What clients do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
     /// Requests that may arrive at once.
     pub burst_max: u64,
@@ -33,10 +35,13 @@ pub struct Workload {
     pub slow: u64,
     /// Chance that a running request is cancelled in a round, in a thousand.
     pub cancel: u64,
+    /// Chance that a client gives little time, in a thousand.
+    #[serde(default)]
+    pub hasty: u64,
 }
 
 /// One seed's mesh, workload and faults.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Every draw comes from it.
     pub seed: u64,
@@ -52,8 +57,29 @@ pub struct Plan {
     pub costs: bool,
     /// Clocks that are wrong from the beginning.
     pub clocks: Vec<(NodeIndex, Clock)>,
-    /// NAT boxes. Nobody of the core has one: the product cannot promise a path through them.
+    /// NAT boxes.
     pub boxes: Vec<(NodeIndex, Nat)>,
+    /// Nodes behind the boxes of another: each of these, and whose.
+    #[serde(default)]
+    pub housed: Vec<(NodeIndex, NodeIndex)>,
+    /// Second boxes, before the first: double NAT.
+    #[serde(default)]
+    pub outer: Vec<(NodeIndex, Nat)>,
+    /// Whether nodes learn their outside addresses.
+    #[serde(default)]
+    pub reflection: bool,
+    /// How far the relay is, where there is one.
+    #[serde(default)]
+    pub relay: Option<Micros>,
+    /// Sessions per node, where they are bounded.
+    #[serde(default)]
+    pub degree: Option<u16>,
+    /// Whether all join by one ticket.
+    #[serde(default)]
+    pub one_ticket: bool,
+    /// Whose address may change.
+    #[serde(default)]
+    pub movers: Vec<NodeIndex>,
     /// Time of a decode step.
     pub step: Micros,
     /// Whether simultaneous turns come in any order.
@@ -70,6 +96,8 @@ pub struct Plan {
     pub round_max: Micros,
     /// Who is healed, and has to make progress.
     pub core: Vec<NodeIndex>,
+    /// Whether the checkers look on after every step; the run is the same without them.
+    pub checked: bool,
 }
 
 impl Plan {
@@ -95,8 +123,15 @@ impl Plan {
         let met = topology == Topology::Full;
         let core = core(&mut section(seed, "core"), nodes, met.then_some(&late));
         let mix = Mix::draw(&mut section(seed, "mix"), core.contains(&0));
-        let boxes = boxes(&mut section(seed, "boxes"), nodes, &core);
-        Self {
+        let degree = degree(&mut section(seed, "degree"), core.contains(&0));
+        let mut boxes = boxes(&mut section(seed, "boxes"), nodes, &core);
+        // Places at nodes in the open are bounded then, and two boxes need one of them.
+        boxes.retain(|(node, _)| degree.is_none() || !core.contains(node));
+        let housed = housed(&mut section(seed, "shared boxes"), &mut boxes);
+        let alone = housed.is_empty();
+        let outer = outer(&mut section(seed, "outer boxes"), &boxes);
+        let mut around = section(seed, "surroundings");
+        let mut plan = Self {
             seed,
             nodes,
             engines,
@@ -105,6 +140,18 @@ impl Plan {
             costs: of(&mut section(seed, "costs"), 500),
             clocks: clocks(&mut section(seed, "clocks"), nodes),
             boxes,
+            housed,
+            outer,
+            reflection: of(&mut around, 250),
+            // A relay and shared boxes are not drawn together: when those behind two shared boxes
+            // must have found the relay's way to each other, neither the judge nor the checker of
+            // agreement can say exactly.
+            relay: of(&mut around, 150)
+                .then(|| Micros(around.below(80_000)))
+                .filter(|_| alone),
+            degree,
+            one_ticket: of(&mut around, 200),
+            movers: Vec::new(),
             step,
             shuffled,
             topology,
@@ -113,7 +160,21 @@ impl Plan {
             rounds: 10 + draw.below(25),
             round_max: millis(one_of(&mut draw, &[100, 800, 800, 3_000])),
             core,
+            checked: true,
+        };
+        plan.movers = plan.movers(&mut section(seed, "movers"));
+        plan
+    }
+
+    /// Of two nodes that both move while they are apart, neither finds the other, but by the owner
+    /// of whom everybody has one address for good.
+    fn movers(&self, draw: &mut Entropy) -> Vec<NodeIndex> {
+        let owner = self.core.contains(&0);
+        if owner && of(draw, 500) {
+            return (1..self.nodes).collect();
         }
+        let first = usize::from(owner);
+        vec![first + index(draw, self.nodes - first)]
     }
 
     /// What every path is like before the first fault.
@@ -134,14 +195,37 @@ impl Plan {
             true => builder.shuffled(),
             false => builder,
         };
-        let boxed = self.boxes.iter();
-        let builder = boxed.fold(builder, |builder, (node, nat)| builder.nat(*node, *nat));
+        // The first box of a node stands next to it.
+        let boxed = self.boxes.iter().chain(&self.outer);
+        let builder = boxed.fold(builder, |builder, (node, nat)| {
+            builder.nat_of(&self.household(*node), *nat)
+        });
+        let builder = match self.relay {
+            Some(leg) => builder.relay(PathModel::new(Latency::new(leg, Micros(leg.0 / 4)))),
+            None => builder,
+        };
+        let builder = match self.reflection {
+            true => builder.reflection(),
+            false => builder,
+        };
+        let builder = match self.one_ticket {
+            true => builder.one_ticket(),
+            false => builder,
+        };
+        let builder = match self.degree {
+            Some(degree) => builder.degree(degree),
+            None => builder,
+        };
         let clocks = self.clocks.iter();
         let builder = clocks.fold(builder, |builder, (node, clock)| {
             builder.clock(*node, *clock)
         });
         let builder = match self.costs {
             true => builder.costs(Costs::drawn(&mut section(self.seed, "each cost"))),
+            false => builder,
+        };
+        let builder = match self.checked {
+            true => builder.checked(),
             false => builder,
         };
         let mut mesh = builder.build();
@@ -218,22 +302,59 @@ fn topology(draw: &mut Entropy) -> Topology {
 
 fn boxes(draw: &mut Entropy, nodes: usize, core: &[NodeIndex]) -> Vec<(NodeIndex, Nat)> {
     let boxed = one_of(draw, &[0, 0, 300, 1_000]);
+    let around = of(draw, 500);
     // Who knows the owner's address alone finds nobody if the owner cannot be reached.
-    let mut outside: Vec<_> = (1..nodes).filter(|node| !core.contains(node)).collect();
-    outside.retain(|_| of(draw, boxed));
+    let mut behind: Vec<_> = (1..nodes)
+        .filter(|node| !around || !core.contains(node))
+        .collect();
+    behind.retain(|_| of(draw, boxed));
+    behind.into_iter().map(|node| (node, nat(draw))).collect()
+}
+
+/// In some seeds, some give up their own box and live behind that of another: two or three behind
+/// one.
+fn housed(draw: &mut Entropy, boxes: &mut Vec<(NodeIndex, Nat)>) -> Vec<(NodeIndex, NodeIndex)> {
+    let shared = one_of(draw, &[0, 0, 500]);
+    let (mut own, mut housed) = (Vec::new(), Vec::new());
+    for (node, nat) in std::mem::take(boxes) {
+        let host = own.last().map(|(host, _)| *host);
+        let mates = housed.iter().filter(|(_, of)| Some(*of) == host).count();
+        match host.filter(|_| mates < 2 && of(draw, shared)) {
+            Some(host) => housed.push((node, host)),
+            None => own.push((node, nat)),
+        }
+    }
+    *boxes = own;
+    housed
+}
+
+/// Of some seeds' boxes, some stand behind another one.
+fn outer(draw: &mut Entropy, boxes: &[(NodeIndex, Nat)]) -> Vec<(NodeIndex, Nat)> {
+    let doubled = one_of(draw, &[0, 0, 500]);
+    let mut nodes: Vec<_> = boxes.iter().map(|(node, _)| *node).collect();
+    nodes.retain(|_| of(draw, doubled));
+    nodes.into_iter().map(|node| (node, nat(draw))).collect()
+}
+
+fn nat(draw: &mut Entropy) -> Nat {
     let dependence = |draw: &mut Entropy| match draw.below(3) {
         0 => Dependence::Endpoint,
         1 => Dependence::Address,
         _ => Dependence::AddressAndPort,
     };
-    let nat = |draw: &mut Entropy| Nat {
+    Nat {
         mapping: dependence(draw),
         filtering: dependence(draw),
         expiry: secs(one_of(draw, &[10, 30, 120])),
         hairpin: of(draw, 500),
         udp_blocked: of(draw, 100),
-    };
-    outside.into_iter().map(|node| (node, nat(draw))).collect()
+    }
+}
+
+/// Whom a node has not met it finds through the owner.
+fn degree(draw: &mut Entropy, with_owner: bool) -> Option<u16> {
+    let bounded = of(draw, 80) && with_owner;
+    bounded.then(|| one_of(draw, &[2, 4, 6, 8]))
 }
 
 fn clocks(draw: &mut Entropy, nodes: usize) -> Vec<(NodeIndex, Clock)> {
@@ -254,6 +375,7 @@ fn workload(draw: &mut Entropy) -> Workload {
         tokens_max: one_of(draw, &[4, 30, 60, 300]),
         cancel: one_of(draw, &[0, 0, 100, 600]),
         slow: one_of(draw, &[0, 0, 200]),
+        hasty: one_of(draw, &[0, 0, 200]),
     }
 }
 

@@ -1,21 +1,25 @@
 //! Seeds that draw their own mesh, workload and faults; and what they have found.
 
 use super::{ask, check_text, finish, met};
-use crate::swarm::{Fault, Plan, Topology};
-use crate::{Ask, Mesh, State, millis, secs};
+use crate::swarm::{FAULTS, Plan, Topology};
+use crate::{Mesh, secs};
 use kernel::Entropy;
 use messages::Address;
+use std::collections::BTreeSet;
 
 /// Seeds of one test run; `mesh-sim swarm` runs as many as there is time for.
 const SEEDS: std::ops::Range<u64> = 0..40;
 
 #[test]
-fn every_seed_is_safe_and_makes_progress() {
+fn every_seed_is_safe_and_makes_progress_and_every_fault_strikes() {
+    let mut missing = BTreeSet::from(FAULTS);
     for seed in SEEDS {
         let outcome = Plan::draw(seed).run();
         assert_eq!(outcome.failures, Vec::<String>::new(), "seed {seed}");
         assert!(outcome.report.is_some(), "seed {seed}");
+        missing.retain(|fault| !outcome.struck.contains(fault));
     }
+    assert_eq!(missing, BTreeSet::new(), "found nobody to strike");
 }
 
 #[test]
@@ -35,51 +39,40 @@ fn seeds_draw_everything_that_there_is_to_draw() {
     });
     has("a core without the owner", &|plan| !plan.core.contains(&0));
     has("all of it healed", &|plan| plan.core.len() == plan.nodes);
-    for fault in [
-        Fault::Kill,
-        Fault::Wedge,
-        Fault::KillInTurn,
-        Fault::KillFull,
-    ] {
-        has("a fault", &|plan| plan.mix.faults.contains(&fault));
+    has("a relay", &|plan| plan.relay.is_some());
+    has("reflection", &|plan| plan.reflection);
+    has("two boxes in a row", &|plan| !plan.outer.is_empty());
+    has("a box in its core", &|plan| {
+        let mut boxed = plan.boxes.iter();
+        boxed.any(|(node, _)| plan.core.contains(node))
+    });
+    has("a bounded neighbourhood", &|plan| plan.degree.is_some());
+    has("one ticket", &|plan| plan.one_ticket);
+    has("a first node that moves", &|plan| plan.movers == [0]);
+    has("many that move", &|plan| plan.movers.len() > 4);
+    has("hasty clients", &|plan| plan.workload.hasty > 0);
+    has("neighbours behind one box", &|plan| !plan.housed.is_empty());
+    has("neighbours of its core", &|plan| {
+        let mut housed = plan.housed.iter();
+        housed.any(|(one, two)| plan.core.contains(one) && plan.core.contains(two))
+    });
+    has("a box that turns packets around", &|plan| {
+        let turns = |node| {
+            plan.boxes
+                .iter()
+                .any(|(of, nat)| *of == node && nat.hairpin)
+        };
+        plan.housed.iter().any(|(_, host)| turns(*host))
+    });
+    for fault in FAULTS {
+        has(&format!("{fault:?}"), &|plan| {
+            plan.mix.faults.contains(&fault)
+        });
     }
     for plan in &plans {
         assert!(plan.core.len() >= 2, "{plan:?}");
         assert!(plan.core.iter().all(|node| *node < plan.nodes), "{plan:?}");
     }
-}
-
-/// Found by seed 58: prompts that it answered hid that the engine had lost a step.
-#[test]
-fn a_lost_step_is_found_out_while_prompts_are_answered() {
-    let mut mesh = met(Mesh::seed(58).nodes(2).engines(&[0]));
-    let client = mesh.ask(1, Ask::new(1).max_tokens(200));
-    mesh.run_until(secs(5), |mesh| mesh.answer(client).deltas > 3);
-    mesh.wedge(0, true);
-    mesh.run_for(millis(100));
-    mesh.wedge(0, false);
-    for n in 0..40 {
-        mesh.ask(1, Ask::new(n).max_tokens(4));
-        mesh.run_for(secs(1));
-    }
-    let fresh = ask(&mut mesh, 1, 9);
-    let answer = finish(&mut mesh, fresh);
-    check_text(&answer, 9, super::TOKENS);
-}
-
-/// Found by seed 314: what such clients waited for would never come.
-#[test]
-fn a_server_that_dies_hangs_up_on_its_clients() {
-    let mut mesh = met(Mesh::seed(314).nodes(2).engines(&[0]));
-    let client = ask(&mut mesh, 1, 5);
-    mesh.run_until(secs(5), |mesh| mesh.answer(client).deltas > 3);
-    assert!(mesh.kill_actor(1, Address::Gateway));
-    mesh.run_for(secs(1));
-    let answer = mesh.answer(client);
-    assert_eq!((answer.state, answer.ends), (State::Broken, 1));
-    mesh.run_for(secs(5));
-    assert_eq!(mesh.answer(client).ends, 1, "nothing comes after it");
-    assert_eq!(mesh.jobs(0), 0, "its job was taken back");
 }
 
 #[test]
@@ -94,6 +87,34 @@ fn a_node_falls_between_any_two_effects() {
         check_text(&answer, effects, super::TOKENS);
         let fell = mesh.run_until(secs(60), |mesh| !mesh.is_up(victim));
         assert!(fell, "after {effects} effects");
+    }
+}
+
+/// Drivers too: what they do comes one by one, and a crash may stand before each.
+#[test]
+fn every_driver_falls_between_two_effects_and_leaves_no_stream() {
+    let mut fallen = std::collections::BTreeSet::new();
+    for effects in 0..70 {
+        let mut mesh = met(Mesh::seed(effects).nodes(3).engines(&[0, 2]));
+        mesh.kill_actor_after_effects(0, effects, None);
+        let client = ask(&mut mesh, 0, effects);
+        let far = ask(&mut mesh, 1, effects);
+        mesh.run_for(secs(60));
+        for crash in mesh.crashes() {
+            fallen.insert(crash.trim_start_matches("0: ").to_owned());
+        }
+        for node in 0..3 {
+            let addresses = mesh.addresses(node);
+            let left = addresses
+                .iter()
+                .find(|who| matches!(who, Address::Stream(_)));
+            assert_eq!(left, None, "after {effects} effects, node {node}");
+        }
+        assert!(!mesh.answer(client).is_open() && !mesh.answer(far).is_open());
+    }
+    for driver in ["gateway", "transport", "engine/0", "worker/0"] {
+        let line = format!("{driver} killed");
+        assert!(fallen.contains(&line), "{driver}: {fallen:?}");
     }
 }
 

@@ -1,10 +1,9 @@
 //! Births of actors: at once, or after a time in which much may happen.
 
-use super::{World, driving, index_of};
+use super::{World, index_of};
 use crate::event::{NodeIndex, Occurrence};
 use crate::node::{Mailbox, is_driver};
 use kernel::{Action, Child, Ctx, Entropy, Incarnation, TraceEvent};
-use messages::Address;
 use std::sync::Arc;
 
 impl World {
@@ -41,17 +40,17 @@ impl World {
     fn spawn(&mut self, node: NodeIndex, child: &Child, life: Incarnation, more: &mut Vec<Action>) {
         let now = self.now(node);
         let at = child.at;
-        let (time, load) = (self.time, self.costs.of_load());
-        let place = &mut self.nodes[node];
-        let me = (place.index, place.me);
-        let Some(boot) = &mut place.boot else { return };
+        if self.nodes[node].boot.is_none() {
+            return;
+        }
         self.trace
             .add(now, index_of(node), at, life, &TraceEvent::Start);
+        if is_driver(at) {
+            self.renew_driver(node, at, life);
+        }
+        let place = &mut self.nodes[node];
+        let Some(boot) = &mut place.boot else { return };
         let begun = if is_driver(at) {
-            if at == Address::Transport {
-                self.network.renewed(self.time, node);
-            }
-            driving::renew(me, &place.engines, time + load, boot, (at, life));
             Ok(())
         } else {
             let mut node_seed = [0; 32];

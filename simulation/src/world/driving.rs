@@ -1,19 +1,26 @@
 //! The drivers' share of the loop.
 
 use super::World;
+use super::trip::whole;
+use crate::checkers::Seen;
 use crate::drivers::DriverOut;
 use crate::drivers::engine::{Device, Engine};
 use crate::drivers::store::Store;
 use crate::drivers::transport::{Air, Transport};
 use crate::event::{NodeIndex, Occurrence, Time};
-use crate::node::{Boot, Mailbox};
-use kernel::{Incarnation, Mail, Source};
+use crate::node::Boot;
+use kernel::{Exit, Incarnation, Mail, Source};
 use messages::{Address, NodeId};
+use std::mem::take;
 
 impl World {
     /// A letter or signal to a driver or a leaf.
-    pub(super) fn drive_mail(&mut self, node: NodeIndex, to: Address, mail: Mail) {
-        let mut out = DriverOut::default();
+    pub(crate) fn drive_mail(&mut self, node: NodeIndex, to: Address, mail: Mail) {
+        #[cfg(test)]
+        let mail = self.tampered_mail(node, to, mail);
+        self.hear_mail(node, &mail);
+        self.show(node, &Seen::Takes(to, &mail));
+        let mut out = take(&mut self.spare.out);
         let (time, network) = (self.time, &mut self.network);
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
@@ -24,13 +31,16 @@ impl World {
 
     /// Something that happens to a driver.
     pub(super) fn drive(&mut self, node: NodeIndex, what: Occurrence) {
-        let mut out = DriverOut::default();
+        if let Occurrence::Reads(request) = &what {
+            self.show(node, &Seen::Reads(*request));
+        }
+        let mut out = take(&mut self.spare.out);
         let time = self.time;
         let network = &mut self.network;
         let place = &mut self.nodes[node];
         let Some(boot) = &mut place.boot else { return };
         // What a dead driver had begun ends with it: packets find a closed socket.
-        if boot.switchboard.live(driver_of(&what)).is_none() {
+        if boot.live(driver_of(&what)).is_none() {
             return;
         }
         match what {
@@ -49,6 +59,14 @@ impl World {
                 boot.drivers
                     .transport
                     .check(connection, hears, time, &mut out);
+            }
+            Occurrence::StallCheck(connection) => {
+                boot.drivers
+                    .transport
+                    .check_stalls(connection, time, &mut out);
+            }
+            Occurrence::Window(connection) => {
+                boot.drivers.transport.window(connection, &mut out);
             }
             Occurrence::Resend(connection) => return self.resend(node, connection),
             Occurrence::Punch(connection) => {
@@ -72,44 +90,74 @@ impl World {
 
     /// Carries out what a driver did.
     pub(crate) fn carry_out(&mut self, node: NodeIndex, out: DriverOut) {
-        for leaf in out.leaves_up {
+        #[cfg(test)]
+        let out = self.tampered_out(node, out);
+        let mut out = out;
+        for leaf in out.leaves_up.drain(..) {
+            self.show(node, &Seen::Leaf(leaf, true));
             if let Some(boot) = &mut self.nodes[node].boot {
-                let life = boot.switchboard.leaf_up(leaf);
-                boot.mailboxes.insert(leaf, Mailbox::new(leaf, life));
+                boot.leaf_up(leaf);
             }
         }
-        for (from, effect) in out.effects {
+        for (from, effect) in out.effects.drain(..) {
+            self.show(node, &Seen::Does(from, &effect));
             let Some(boot) = &self.nodes[node].boot else {
                 return;
             };
-            let source = boot
-                .switchboard
-                .live(from)
-                .map_or(Source::World, |life| Source::Actor(from, life));
-            self.apply(node, source, vec![effect]);
-        }
-        for (leaf, exit) in out.leaves_down {
-            let life = self.nodes[node]
-                .boot
-                .as_ref()
-                .and_then(|boot| boot.switchboard.live(leaf));
-            if let Some(life) = life {
-                self.exited(node, leaf, life, exit);
+            let (driver, number) = (whole(from), boot.number);
+            let before = boot.live(driver);
+            match boot.live(from) {
+                Some(life) => {
+                    let mut effects = take(&mut self.spare.effects);
+                    effects.push(effect);
+                    self.apply_turn(node, (from, life), effects);
+                }
+                None => self.apply_one(node, Source::World, effect),
+            }
+            let boot = self.nodes[node].boot.as_ref();
+            let boot = boot.filter(|boot| boot.number == number);
+            if before.is_some() && boot.is_none_or(|boot| boot.live(driver) != before) {
+                // It died between two effects: what is behind them is not done, and streams that it
+                // has let go of are nobody's.
+                self.leaves_gone(node, out.leaves_down);
+                return self.run_errands();
             }
         }
-        for fate in out.fates {
+        self.leaves_gone(node, take(&mut out.leaves_down));
+        for fate in out.fates.drain(..) {
             self.follow(fate);
         }
-        self.send(out.packets);
-        for connection in out.forgotten {
+        for packet in out.packets.drain(..) {
+            let fate = self.network.send(self.time, packet);
+            self.follow(fate);
+        }
+        self.run_errands();
+        for connection in out.forgotten.drain(..) {
             self.network.let_go(self.time, connection, node);
         }
         self.run_errands();
-        for (after, what) in out.later {
+        for (after, what) in out.later.drain(..) {
             self.schedule(self.time + after, node, what);
         }
-        if out.power_fails {
+        let power_fails = take(&mut out.power_fails);
+        self.spare.out = out;
+        if power_fails {
             self.lose_power(node);
+        }
+    }
+}
+
+impl World {
+    fn leaves_gone(&mut self, node: NodeIndex, leaves: Vec<(Address, Exit)>) {
+        for (leaf, exit) in leaves {
+            self.show(node, &Seen::Leaf(leaf, false));
+            let life = self.nodes[node]
+                .boot
+                .as_ref()
+                .and_then(|boot| boot.live(leaf));
+            if let Some(life) = life {
+                self.exited(node, leaf, life, exit);
+            }
         }
     }
 }
@@ -121,6 +169,8 @@ fn driver_of(what: &Occurrence) -> Address {
         | Occurrence::Read(_)
         | Occurrence::DialTimeout(_)
         | Occurrence::IdleCheck(_)
+        | Occurrence::StallCheck(_)
+        | Occurrence::Window(_)
         | Occurrence::Resend(_)
         | Occurrence::Punch(_) => Address::Transport,
         Occurrence::Engine(device, _) => Address::Engine(*device),

@@ -1,7 +1,7 @@
 //! The network's share of the loop.
 
 use super::World;
-use crate::event::{Event, NodeIndex, Occurrence};
+use crate::event::{NodeIndex, Occurrence};
 use crate::network::{Body, Fate, Packet};
 
 impl World {
@@ -62,23 +62,13 @@ impl World {
     /// A node's address changes: what was on its way to the old one is lost, and sent again.
     pub(crate) fn rebind(&mut self, node: NodeIndex) {
         self.network.rebind(self.time, node);
-        let mut stay = Vec::new();
+        let is_coming = |to, what: &Occurrence| to == node && matches!(what, Occurrence::Arrive(_));
         let mut lost = Vec::new();
-        for event in std::mem::take(&mut self.heap) {
-            match event {
-                Event {
-                    node: to,
-                    what: Occurrence::Arrive(packet),
-                    at,
-                    sequence,
-                    ..
-                } if to == node => lost.push((at, sequence, *packet)),
-                event => stay.push(event),
+        for event in self.events.take(self.time, is_coming) {
+            if let Occurrence::Arrive(packet) = event.what {
+                lost.push(*packet);
             }
         }
-        self.heap = stay.into();
-        lost.sort_by_key(|(at, sequence, _)| (*at, *sequence));
-        let lost = lost.into_iter().map(|(_, _, packet)| packet).collect();
         self.network.recall(self.time, lost);
         self.run_errands();
     }

@@ -1,6 +1,7 @@
 //! Nodes that go down: their power fails, or their process ends.
 
 use super::World;
+use crate::checkers::Seen;
 use crate::event::NodeIndex;
 
 impl World {
@@ -16,6 +17,7 @@ impl World {
 
     /// The process is gone, whatever ended it.
     pub(crate) fn go_down(&mut self, node: NodeIndex) {
+        self.show(node, &Seen::Dies);
         let place = &mut self.nodes[node];
         if let Some(boot) = place.boot.take() {
             place.past.extend(boot.drivers.gateway.cut_off());

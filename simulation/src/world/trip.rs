@@ -1,6 +1,7 @@
 //! Crashes at moments that no schedule of whole turns can name: after some of a turn's effects.
 
 use super::World;
+use crate::checkers::Seen;
 use crate::event::NodeIndex;
 use kernel::{Effect, Exit, Incarnation, Source};
 use messages::Address;
@@ -49,9 +50,18 @@ impl Trips {
     }
 }
 
+/// Who dies where this one does: a stream is a part of the transport.
+pub(super) const fn whole(who: Address) -> Address {
+    if matches!(who, Address::Stream(_)) {
+        Address::Transport
+    } else {
+        who
+    }
+}
+
 impl World {
     /// Carries out a turn's effects up to a crash that falls among them, and those behind it
-    /// unless they are of the one who crashed.
+    /// unless they are of the one who crashed. A driver's effects come one by one.
     pub(super) fn apply_turn(
         &mut self,
         node: NodeIndex,
@@ -69,12 +79,12 @@ impl World {
                     return;
                 }
                 Victim::Turner => {
-                    self.crash(node, who);
+                    self.crash(node, whole(who));
                     return;
                 }
                 Victim::Other(other) => {
                     self.crash(node, other);
-                    if other == who {
+                    if other == whole(who) {
                         return;
                     }
                 }
@@ -92,6 +102,7 @@ impl World {
             return false;
         };
         boot.executor.halt(who, life);
+        self.show(node, &Seen::Planned(who));
         self.exited(node, who, life, Exit::Killed);
         true
     }

@@ -6,7 +6,7 @@
 
 use super::World;
 use crate::costs::InputClass;
-use crate::event::{NodeIndex, Occurrence};
+use crate::event::{NodeIndex, Occurrence, Time};
 use crate::node::{Mailbox, Work, is_driver};
 use kernel::{Incarnation, Mail, Mono, Turn};
 use messages::Address;
@@ -42,7 +42,7 @@ impl World {
     /// A wake that was on its way is there.
     pub(super) fn wake(&mut self, node: NodeIndex, who: Address, life: Incarnation, at: Mono) {
         let now = self.now(node).mono;
-        let takes_time = self.costs.any();
+        let takes_time = self.takes_time(node);
         let Some(mailbox) = self.mailbox(node, who, life) else {
             return;
         };
@@ -75,9 +75,24 @@ impl World {
     /// Sees to it that a wake is on its way, no later than the deadline.
     pub(super) fn arm(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
         let now = self.now(node).mono;
+        if let Some(mailbox) = self.mailbox(node, who, life) {
+            let deadline = mailbox.deadline;
+            self.arm_for(node, (who, life), deadline, now);
+        }
+    }
+
+    /// Sees to it that a wake is on its way, no later than this deadline of the machine.
+    pub(super) fn arm_for(
+        &mut self,
+        node: NodeIndex,
+        (who, life): (Address, Incarnation),
+        deadline: Option<Mono>,
+        now: Mono,
+    ) {
         let Some(mailbox) = self.mailbox(node, who, life) else {
             return;
         };
+        mailbox.deadline = deadline;
         let Some(deadline) = mailbox.deadline else {
             return;
         };
@@ -107,7 +122,7 @@ impl World {
     }
 
     pub(super) fn schedule_turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        let takes_time = self.costs.any();
+        let takes_time = self.takes_time(node);
         let Some(mailbox) = self.mailbox(node, who, life) else {
             return;
         };
@@ -117,11 +132,26 @@ impl World {
         mailbox.scheduled = true;
         let cost = if takes_time {
             let class = mailbox.begin().unwrap_or(InputClass::Control);
-            self.costs.of_turn(who, class, &mut self.toil)
+            self.costs.of_turn(who, class, &mut self.toil) + self.late(node)
         } else {
             0
         };
         self.schedule(self.time + cost, node, Occurrence::Turn(who, life));
+    }
+
+    fn takes_time(&self, node: NodeIndex) -> bool {
+        self.costs.any() || self.busy.contains_key(&node)
+    }
+
+    /// How long a busy node's actors wait until they run: a tenth of the time is theirs.
+    fn late(&self, node: NodeIndex) -> Time {
+        let Some(round) = self.busy.get(&node) else {
+            return 0;
+        };
+        match self.time % round {
+            into if into < round / RUNS_OF => 0,
+            into => round - into,
+        }
     }
 
     fn mailbox(
@@ -135,3 +165,6 @@ impl World {
         (mailbox.life == life).then_some(mailbox)
     }
 }
+
+/// A busy node runs for one of so many parts of a round.
+const RUNS_OF: Time = 10;

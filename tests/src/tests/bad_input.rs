@@ -1,9 +1,10 @@
 //! Bad input is one clear line that says what to do, and nothing is lost.
 
 use super::mesh::{scripted, ticket};
-use crate::{Folder, Node, command, get, post, run};
+use crate::{Folder, Node, command, finish, get, post, run, within};
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -49,6 +50,21 @@ fn a_taken_port_names_the_flag() {
         &["serve", "--api", "127.0.0.1:0", "--console", &address],
     );
     assert!(line.contains("--console") && line.contains(&port), "{line}");
+    let held = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let peers = held.local_addr().unwrap().to_string();
+    let line = refused(
+        &home,
+        &[
+            "serve",
+            "--api",
+            "127.0.0.1:0",
+            "--console",
+            "127.0.0.1:0",
+            "--listen",
+            &peers,
+        ],
+    );
+    assert!(line.contains("--listen") && line.contains(&peers), "{line}");
 }
 
 #[test]
@@ -62,13 +78,12 @@ fn a_port_of_zero_or_nonsense_refuses_to_start() {
         // A flag that wins does not hide it.
         let flags = ["serve", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
         for arguments in [&flags[..1], &flags] {
-            let output = command(home.path(), arguments)
-                .env(variable, value)
-                .output()
-                .unwrap();
+            let mut serve = command(home.path(), arguments);
+            let output = finish(serve.env(variable, value));
             let line = String::from_utf8(output.stderr).unwrap();
             assert!(!output.status.success());
-            assert!(line.contains(variable), "{line}");
+            assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+            assert!(line.contains(&format!("{variable}={value}")), "{line}");
         }
     }
 }
@@ -104,11 +119,29 @@ fn an_expired_ticket_is_refused() {
     let listed = run(home_a.path(), &["ticket", "list", "--json"]).stdout;
     let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap();
     let expires = listed["tickets"][0]["expires"].as_u64().expect("an expiry");
+    assert!(expires <= now() + 1, "{listed}");
     while now() <= expires {
         std::thread::yield_now();
     }
     let line = refused(&home_b, &["join", expired.trim()]);
     assert!(line.contains("expired"), "{line}");
+    assert_eq!(refused(&home_b, &["serve", "--join", expired.trim()]), line);
+    // Nobody can write a later end into it.
+    let mut longer = messages::Ticket::parse(expired.trim()).unwrap();
+    longer.grant.grant.expires = None;
+    let forged = refused(&home_b, &["join", &longer.to_string()]);
+    assert!(forged.contains("signature"), "{forged}");
+    // A node that runs is as it was, and can still join with a good one.
+    let b = Node::serve(home_b.path(), &[]);
+    let networks = b.status()["networks"].take();
+    assert_eq!(refused(&home_b, &["join", expired.trim()]), line);
+    assert_eq!(b.status()["networks"], networks);
+    assert!(
+        run(home_b.path(), &["join", &ticket(&home_a)])
+            .status
+            .success()
+    );
+    b.wait_for_peers(1);
 }
 
 #[expect(
@@ -156,11 +189,13 @@ fn a_home_that_cannot_be_written_is_one_line_and_stays_as_it_is() {
     let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && \
                   exec \"$2\" --home \"$1\" \"$3\"";
     for word in ["serve", "init"] {
-        let output = Command::new("unshare")
-            .args(["--mount", "sh", "-c", script, "sh"])
-            .args([home.path().as_os_str(), &program, word.as_ref()])
-            .output()
-            .expect("unshare runs");
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", script, "sh"]).args([
+            home.path().as_os_str(),
+            &program,
+            word.as_ref(),
+        ]);
+        let output = finish(&mut unshare);
         let line = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{word}");
         assert_eq!(line.trim_end().lines().count(), 1, "{line}");
@@ -169,6 +204,7 @@ fn a_home_that_cannot_be_written_is_one_line_and_stays_as_it_is() {
             line.contains("--home") && line.contains("Read-only"),
             "{line}"
         );
+        assert_eq!(line.matches("Read-only").count(), 1, "{line}");
     }
     assert_eq!(fs::read(&key).unwrap(), before);
 }
@@ -249,6 +285,55 @@ fn models_that_cannot_be_served_are_refused_at_the_start() {
             assert!(line.contains("built without llama.cpp"), "{line}");
         }
     }
+}
+
+#[test]
+fn a_damaged_model_file_is_refused_at_the_start_and_left_as_it_is() {
+    let home = Folder::new();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let whole = fs::read(sources.join("../runtime/drivers/llama/model/builtin.gguf")).unwrap();
+    let folder = home.path().join("models");
+    fs::create_dir(&folder).unwrap();
+    for (name, bytes) in [("cut.gguf", &whole[..whole.len() / 2]), ("none.gguf", b"")] {
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        for reference in [name, path.to_str().unwrap()] {
+            let line = refused(&home, &["serve", "--model", reference]);
+            assert!(line.contains(path.to_str().unwrap()), "{line}");
+            assert!(line.contains("damaged") || line.contains("ends"), "{line}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_panic_says_its_place_and_not_its_text() {
+    let folder = Folder::new();
+    // No folder, so that no node comes to run.
+    let home = folder.path().join("file");
+    fs::write(&home, "").unwrap();
+    // Anybody can bring about this panic from outside: the runtime has no word for a descriptor
+    // that it cannot have, somewhere between none of them and all.
+    let mut panics = 0;
+    for most in 3..32 {
+        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        let serve = command(&home, &["serve", "--log", "json"]);
+        let output = finish(&mut within(&["sh", "-c", &script], &serve));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{text}");
+        assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+        assert!(!text.contains("panicked"), "{text}");
+        if let Ok(line) = serde_json::from_str::<serde_json::Value>(&text) {
+            let (fields, place) = (&line["fields"], &line["fields"]["place"]);
+            assert!(place.as_str().is_some_and(|place| place.contains(".rs:")));
+            assert_eq!(fields.as_object().map(serde_json::Map::len), Some(2));
+            panics += 1;
+        }
+    }
+    assert!(
+        panics > 0,
+        "nothing panics: bring a panic about by other means"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::bad_input::refused;
 use super::mesh::ticket;
-use crate::{Folder, Node, Reply, post, stream};
+use crate::{Folder, Node, Reply, ask, post, stream};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -134,10 +134,35 @@ fn a_prompt_that_is_too_long_is_a_bad_request_here_and_across_the_mesh() {
             let reply = post(api, PATH, &chat(&"word ".repeat(200), streamed));
             assert_eq!(reply.status, 400, "{}", reply.text());
             assert_eq!(reply.json()["error"]["code"], "context_length_exceeded");
+            assert!(reply.text().contains("512 tokens"), "{}", reply.text());
         }
         let reply = post(api, PATH, &chat("Say hello", false));
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the limit is in real time")]
+fn one_answer_is_decoded_at_a_time_and_the_next_waits_for_its_end() {
+    let home = Folder::new();
+    let a = holder(&home, &[]);
+    let mut long = stream(&a.api, PATH, &chat(COUNT, true));
+    assert!(long.read_deltas(1));
+    let begin = Instant::now();
+    let short = ask(
+        &a.api,
+        PATH,
+        &chat("Reply with exactly one word: PONG", false),
+    );
+    long.read_all();
+    let rest = begin.elapsed();
+    assert_eq!(long.text, counted());
+    let short = short.read();
+    assert_eq!(content(&short), "PONG");
+    let took = short.header("openai-processing-ms").expect("a time");
+    // A hundredth of the long answer, had it not waited.
+    let took = Duration::from_millis(took.parse().expect("a number"));
+    assert!(took * 2 > rest, "{took:?} beside {rest:?}");
 }
 
 #[test]

@@ -2,10 +2,9 @@
 
 use super::bad_input::refused;
 use super::mesh::{chat, scripted, ticket};
-use crate::{Folder, command, get, post, run};
+use crate::{Folder, Lines, command, get, post, run};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -30,13 +29,24 @@ fn one_running_node_answers_every_command_in_json() {
     // What has no effect is said in the log, which has the form that was asked for.
     fs::write(home.path().join("config.toml"), "colour = 1\n").unwrap();
     let mut node = scripted(&home, "0", &["--log", "json"]);
-    let made = json_of(&home, &["ticket", "new", "--name", "x"]);
+    let ends = ["--expires-in", "7d"];
+    let made = [&["ticket", "new", "--name", "x"][..], &ends].concat();
+    let made = json_of(&home, &made);
     let invitation = made["ticket"].as_str().expect("a ticket");
-    let listed = json_of(&home, &["ticket", "list"]);
-    assert_eq!(listed["tickets"][0]["name"], "x");
-    let key = listed["tickets"][0]["ticket"].as_str().expect("a key");
-    assert!(out(&home, &["ticket", "list"]).contains(key));
+    let listed = || json_of(&home, &["ticket", "list"])["tickets"].take();
+    let first = &listed()[0];
+    assert_eq!(
+        (&first["name"], &first["revoked"]),
+        (&json!("x"), &json!(false))
+    );
+    let wall = |key: &str| first[key].as_u64().expect("seconds");
+    assert_eq!(wall("expires") - wall("issued"), 7 * 86_400);
+    let key = first["ticket"].as_str().expect("a key");
+    let shown = || out(&home, &["ticket", "list"]);
+    assert_eq!(shown(), format!("{key} valid x\n"));
     assert_eq!(json_of(&home, &["ticket", "revoke", key])["done"], true);
+    assert_eq!(shown(), format!("{key} revoked x\n"));
+    assert_eq!(listed()[0]["revoked"], true);
     // The ticket itself stands for its key.
     assert_eq!(
         json_of(&home, &["ticket", "revoke", invitation])["done"],
@@ -99,6 +109,71 @@ fn the_status_is_the_same_on_the_management_port_and_the_command_line() {
     }
 }
 
+#[test]
+fn logs_have_the_form_of_the_flag_else_of_the_file_else_are_for_people() {
+    for (file, flags, is_json) in [
+        ("", &[][..], false),
+        ("log = 'json'", &[], true),
+        ("log = 'json'", &["--log", "pretty"], false),
+        ("log = 'pretty'", &["--log", "json"], true),
+    ] {
+        let home = Folder::new();
+        fs::write(
+            home.path().join("config.toml"),
+            format!("colour = 1\n{file}"),
+        )
+        .unwrap();
+        let node = scripted(&home, "0", flags);
+        let log = fs::read_to_string(home.path().join("test.log")).unwrap();
+        let line = log.lines().find(|line| line.contains("colour"));
+        let line = line.expect("a line on the unknown key");
+        let parsed = serde_json::from_str::<Value>(line);
+        assert_eq!(parsed.is_ok(), is_json, "{file} {flags:?}: {line}");
+        drop(node);
+    }
+}
+
+/// The words of every command below these that can be run, as the helps list them.
+fn commands(words: &[String], found: &mut Vec<String>) {
+    let home = Path::new("/no/such/home");
+    let given: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+    let output = run(home, &given);
+    assert!(output.status.success(), "{words:?}");
+    let help = String::from_utf8(output.stdout).unwrap();
+    let said = help.split_once("\nExample").map(|(_, said)| said);
+    let command = format!("mesh-node {}", words.join(" "));
+    assert!(
+        said.is_some_and(|said| said.contains(command.trim())),
+        "{help}"
+    );
+    assert!(help.contains("--json") && help.contains("--home"), "{help}");
+    let listed = help.split_once("\nCommands:\n").map(|(_, listed)| listed);
+    let listed = listed.map(|listed| listed.lines().take_while(|line| !line.is_empty()));
+    let below: Vec<String> = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|line| {
+            let name = line.strip_prefix("  ")?.split(' ').next()?;
+            (!["", "help"].contains(&name)).then(|| name.to_owned())
+        })
+        .collect();
+    if below.is_empty() {
+        found.push(words.join(" "));
+    }
+    for name in below {
+        commands(&[words, &[name]].concat(), found);
+    }
+}
+
+#[test]
+fn every_command_has_help_with_an_example_of_itself() {
+    let mut found = Vec::new();
+    commands(&[], &mut found);
+    let expected = "serve, init, ticket new, ticket list, ticket revoke, join, status, models, \
+                    stop, config check, config show, identity show, version";
+    assert_eq!(found.join(", "), expected);
+}
+
 /// A status without the figures that pass.
 fn steady(mut status: Value) -> Value {
     assert!(status["uptime_ms"].take().is_u64(), "{status}");
@@ -129,12 +204,12 @@ fn without_model(home: &Folder, more: &[&str], ports: [u16; 2], last: &str) -> (
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let lines = Lines::of(&mut child);
     let process = Process(child);
     let mut text = String::new();
     while !text.lines().last().is_some_and(|line| line.contains(last)) {
-        let read = stdout.read_line(&mut text).unwrap();
-        assert!(read > 0, "it ended: {text}");
+        text += &lines.wait_for_line();
+        text.push('\n');
     }
     (process, text)
 }

@@ -9,7 +9,6 @@ use super::mesh::{chat, ticket};
 use crate::{Folder, Node, post};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -32,11 +31,7 @@ fn no_packet_leaves_for_an_address_that_nobody_named() {
         return inside();
     }
     let binary = std::env::current_exe().unwrap();
-    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    assert!(
-        root,
-        "a namespace with a capture needs root: run this test with sudo"
-    );
+    super::needs_root("a namespace with a capture");
     let output = Command::new("unshare")
         .arg("--net")
         .arg(binary)

@@ -1,6 +1,12 @@
 //! Nodes meet by ticket, and a completion crosses.
 
-use crate::{Folder, Node, get, post, run, stream};
+use crate::{Folder, Node, command, get, post, run, stream};
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// How long a stopping node lets answers run.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// A node that serves the scripted model.
 pub(super) fn scripted(home: &Folder, rate: &str, more: &[&str]) -> Node {
@@ -27,8 +33,8 @@ pub(super) fn ticket(home: &Folder) -> String {
     let text = String::from_utf8(output.stdout).expect("text");
     let line = text.strip_suffix('\n').expect("one line");
     assert!(
-        line.chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
+        // The alphabet of base32, in lower case.
+        line.chars().all(|c| matches!(c, 'a'..='z' | '2'..='7')),
         "{line}"
     );
     line.to_owned()
@@ -176,6 +182,30 @@ fn a_revoked_ticket_cuts_its_holder_at_once_and_for_good() {
 }
 
 #[test]
+fn a_revocation_reaches_every_member_that_the_issuer_meets() {
+    let homes: Vec<Folder> = (0..4).map(|_| Folder::new()).collect();
+    let a = scripted(&homes[0], "0", &[]);
+    let [stays, goes] = [(); 2].map(|()| ticket(&homes[0]));
+    let b = scripted(&homes[1], "0", &["--join", &stays]);
+    let c = scripted(&homes[2], "0", &["--join", &goes]);
+    let d = scripted(&homes[3], "0", &["--join", &stays]);
+    for node in [&a, &b, &c, &d] {
+        node.wait_for_peers(3);
+    }
+    let revoked = run(homes[0].path(), &["ticket", "revoke", &goes]);
+    assert!(revoked.status.success());
+    // Nobody keeps a session with it, those neither that it has not met the issuer of.
+    for node in [&a, &b, &d] {
+        node.wait_for_peers(2);
+        let peers = node.status()["peers"].take();
+        let peers = peers.as_array().cloned().unwrap_or_default();
+        let left = peers.iter().any(|peer| peer["node"] == *c.id);
+        assert!(!left, "{peers:?}");
+    }
+    c.wait_for_peers(0);
+}
+
+#[test]
 fn a_stop_lets_running_answers_end() {
     let (home_a, home_b) = (Folder::new(), Folder::new());
     let mut a = scripted(&home_a, "50", &[]);
@@ -183,7 +213,19 @@ fn a_stop_lets_running_answers_end() {
     b.wait_for_model("scripted", true);
     let mut answer = stream(&b.api, "/v1/chat/completions", &chat(7, 100, true));
     assert!(answer.read_deltas(10));
-    let stopped = run(home_a.path(), &["stop", "--json"]);
+    let mut stop = command(home_a.path(), &["stop", "--json"]);
+    let stopping = stop.stdout(Stdio::piped()).spawn().unwrap();
+    // Meanwhile it is not ready for more, says so, and is well.
+    while get(&a.api, "/readyz").status == 200 {}
+    let not_ready = get(&a.api, "/readyz");
+    assert_eq!(not_ready.status, 503);
+    assert!(
+        not_ready.text().contains("stopping"),
+        "{}",
+        not_ready.text()
+    );
+    assert_eq!(get(&a.api, "/health").status, 200);
+    let stopped = stopping.wait_with_output().unwrap();
     assert!(stopped.status.success());
     let said: serde_json::Value = serde_json::from_slice(&stopped.stdout).unwrap();
     assert_eq!(said["stopped"], true);
@@ -191,6 +233,66 @@ fn a_stop_lets_running_answers_end() {
     answer.read_all();
     assert_eq!(answer.errors, Vec::<String>::new());
     assert_eq!(answer.text, kernel::scripted::text(7, 100));
+}
+
+#[test]
+fn an_answer_that_outlasts_a_stop_is_told_that_the_node_stops() {
+    let home = Folder::new();
+    let mut node = scripted(&home, "1", &[]);
+    let mut answer = stream(&node.api, "/v1/chat/completions", &chat(7, 100, true));
+    assert!(answer.read_deltas(2));
+    let stop = command(home.path(), &["stop"]).spawn().unwrap();
+    answer.read_all();
+    let said = answer.errors.concat();
+    assert!(said.contains("this node is stopping"), "{said:?}");
+    assert!(!said.contains("defect"), "{said:?}");
+    assert!(kernel::scripted::text(7, 100).starts_with(&answer.text));
+    assert!(stop.wait_with_output().unwrap().status.success());
+    assert!(node.wait());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the limit is in real time")]
+fn who_asks_twice_does_not_wait_for_running_answers() {
+    let home = Folder::new();
+    let mut node = scripted(&home, "1", &[]);
+    let mut answer = stream(&node.api, "/v1/chat/completions", &chat(7, 1_000, true));
+    assert!(answer.read_deltas(2));
+    let begin = Instant::now();
+    while node.runs() {
+        node.signal("INT");
+    }
+    assert!(node.wait());
+    assert!(begin.elapsed() < DRAIN / 2, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_signal_to_a_process_and_its_group_asks_for_one_stop() {
+    let home = Folder::new();
+    let mut node = scripted(&home, "50", &[]);
+    let mut answer = stream(&node.api, "/v1/chat/completions", &chat(7, 60, true));
+    assert!(answer.read_deltas(2));
+    node.signal("TERM");
+    node.signal("TERM");
+    answer.read_all();
+    assert_eq!(answer.errors, Vec::<String>::new());
+    assert_eq!(answer.text, kernel::scripted::text(7, 60));
+    assert!(node.wait());
+    let log = fs::read_to_string(home.path().join(crate::LOG)).unwrap();
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn a_stop_while_nobody_answers_a_dial_is_no_error() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let mut a = scripted(&home_a, "0", &[]);
+    let ticket = ticket(&home_a);
+    a.kill();
+    let mut b = Node::serve(home_b.path(), &["--join", &ticket]);
+    b.signal("TERM");
+    assert!(b.wait());
+    let log = fs::read_to_string(home_b.path().join(crate::LOG)).unwrap();
+    assert!(!log.contains("ERROR"), "{log}");
 }
 
 #[test]

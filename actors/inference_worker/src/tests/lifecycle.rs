@@ -96,15 +96,21 @@ fn a_resumed_job_that_is_long_enough_ends_at_once_without_a_slot() {
             &[line],
         );
     }
-    let job = Job {
+}
+
+#[test]
+fn a_job_of_no_tokens_ends_once_its_prompt_was_read() {
+    let mut bench = Bench::ready(1, 4, 4);
+    let a = id('a', 2, 1);
+    let nothing = Job {
         max_tokens: Some(0),
-        ..job(id('a', 2, 1))
+        ..job(a)
     };
-    let none = bench.tell(Input::Job {
-        sink: stream(1),
-        job: Box::new(job),
-    });
-    check(none, &["done s1 length 0"]);
+    let sink = stream(1);
+    let job = Box::new(nothing);
+    check(bench.tell(Input::Job { sink, job }), &["begin a2.1"]);
+    let ended = ["accepted s1", "done s1 length 0", "end a2.1"];
+    check(bench.began(a), &ended);
 }
 
 #[test]

@@ -14,6 +14,21 @@ fn a_job_beyond_slots_and_queue_is_busy_at_once() {
 }
 
 #[test]
+fn the_wait_that_is_advised_is_half_a_minute_at_most() {
+    for (queued, advised) in [
+        (29, "busy s99 30000"),
+        (28, "busy s99 29000"),
+        (60, "busy s99 30000"),
+    ] {
+        let mut bench = Bench::ready(1, 100, queued + 1);
+        for n in 0..=queued {
+            bench.job(id('a', u64::from(n), 1), stream(u64::from(n)));
+        }
+        check(bench.job(id('a', 99, 1), stream(99)), &[advised]);
+    }
+}
+
+#[test]
 fn a_worker_without_a_queue_still_fills_its_slots() {
     let mut bench = Bench::ready(2, 0, 9);
     check(bench.job(id('a', 1, 1), stream(1)), &["begin a1.1"]);

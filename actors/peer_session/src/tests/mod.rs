@@ -191,6 +191,7 @@ fn word(effect: &Effect) -> Option<&'static str> {
             Letter::Router(router::Input::Peer(_)) => "stale",
             Letter::Router(router::Input::PeerGone { .. }) => "gone",
             Letter::Roster(_, roster::Input::Judge { .. }) => "judge",
+            Letter::Roster(_, roster::Input::InUse { .. }) => "in use",
             Letter::Roster(_, roster::Input::Active { .. }) => "active",
             Letter::Roster(_, roster::Input::Ended { .. }) => "ended",
             Letter::Roster(_, roster::Input::Introduced { .. }) => "introduced",

@@ -200,3 +200,16 @@ fn any_input(entropy: &mut Entropy) -> Input {
         _ => Input::Serves(vec![(MODEL, DeviceId(1))]),
     }
 }
+
+#[test]
+fn only_so_much_waits_for_a_roster_that_has_no_room() {
+    let mut bench = Bench::in_phase(Phase::Active);
+    for n in 0..20 {
+        let entries = List::truncated([introduction(PEER, &[["a", "b"][n % 2]])]);
+        let from = PEER;
+        let input = roster::Input::Introduced { from, entries };
+        bench.returned(Letter::Roster(NETWORK, input), ReturnReason::Busy);
+    }
+    let told = bench.wait(Micros::from_secs(1)).join(", ");
+    assert_eq!(told.matches("introduced").count(), 16, "{told}");
+}

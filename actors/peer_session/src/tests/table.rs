@@ -121,6 +121,15 @@ const INPUTS: &[(&str, Happen)] = &[
     ("Load", |bench| bench.tell(Input::Load(load(2)))),
     ("Serves", |bench| bench.tell(Input::Serves(Vec::new()))),
     ("Cut", |bench| bench.tell(Input::Cut(Deny::Revoked))),
+    ("Release", |bench| bench.tell(Input::Release)),
+    ("Release, busy", |bench| {
+        bench.tell(Input::Opened {
+            stream: StreamId(1),
+            request: request(1),
+            attempt: 1,
+        });
+        bench.tell(Input::Release)
+    }),
     ("Open", |bench| {
         bench.tell(Input::Open {
             request: request(1),

@@ -357,6 +357,24 @@ fn every_token_was_there_and_only_the_end_was_lost() {
 }
 
 #[test]
+fn an_answer_of_no_tokens_is_whole_once_a_holder_read_its_prompt() {
+    let mut rig = Rig::new(Seed {
+        max_tokens: Some(0),
+        ..seed()
+    });
+    rig.asked(peer(1));
+    rig.stream_ended();
+    assert_eq!((&rig.ended, rig.begun), (&None, false));
+    rig.accepted(peer(2));
+    rig.stream_ended();
+    assert!(rig.begun && rig.text.is_empty());
+    let Some(Ended::Finished(reason, usage, _)) = rig.ended else {
+        panic!("{:?}", rig.ended)
+    };
+    assert_eq!((reason, usage.completion), (EndReason::Length, 0));
+}
+
+#[test]
 fn a_holder_that_says_more_than_was_asked_for_is_cut_off() {
     let mut rig = Rig::new(Seed {
         max_tokens: Some(6),

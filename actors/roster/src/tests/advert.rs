@@ -193,7 +193,7 @@ fn a_worker_that_is_gone_serves_nothing() {
     assert!(
         bench
             .wait(Micros::from_secs(10))
-            .contains(&"ask, watch".to_owned())
+            .contains(&"watch, ask".to_owned())
     );
 }
 

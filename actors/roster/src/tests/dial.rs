@@ -50,6 +50,23 @@ fn contacts_are_dialled_at_once_and_members_after_a_moment() {
 }
 
 #[test]
+fn a_node_that_leaves_dials_nobody_and_begins_no_session() {
+    let mut bench = Bench::new(seed(ME));
+    bench.tell(failed(OWNER));
+    bench.tell(link_up(PEER, 1));
+    bench.tell(Input::Leave);
+    assert_eq!(
+        bench.tell(link_up(PEER, 2)),
+        "link",
+        "of a session that there is"
+    );
+    assert_eq!(bench.tell(link_up(5, 3)), "close");
+    bench.tell(ended(PEER, LOST));
+    assert_eq!(bench.tell(link_up(PEER, 4)), "close");
+    assert_eq!(dials(&mut bench, Micros::from_secs(300)), []);
+}
+
+#[test]
 fn the_back_off_doubles_to_thirty_seconds_and_is_spread() {
     let mut bench = Bench::new(seed(ME));
     bench.tell(failed(OWNER));
@@ -288,4 +305,31 @@ fn no_address_of_a_group_or_of_nobody_is_dialled() {
     assert_eq!(dialled(&bench), [node(OWNER)]);
     bench.wait(Micros::from_secs(60));
     assert!(dialled(&bench).iter().all(|to| *to == node(OWNER)));
+}
+
+#[test]
+fn only_so_many_contacts_are_kept() {
+    let mut many = seed(ME);
+    let contacts = (100..200).map(|number| Contact {
+        node: NodeId([number; 32]),
+        addrs: addrs(number),
+    });
+    many.contacts = contacts.collect();
+    let bench = Bench::new(many);
+    assert_eq!(bench.roster.table.contacts().len(), 64);
+}
+
+#[test]
+fn a_neighbour_without_room_for_a_greeting_is_greeted_again() {
+    let worker = inference_worker::Input::Attach(network());
+    let greetings = [
+        Letter::Transport(transport::Command::Attach(network())),
+        Letter::Worker(DEVICE, worker),
+    ];
+    for (greeting, word) in greetings.into_iter().zip(["attach", "ask"]) {
+        let mut bench = Bench::new(seed(ME));
+        bench.returned(greeting, ReturnReason::Busy);
+        let said = bench.wait(Micros::from_secs(2));
+        assert!(said.iter().any(|turn| turn.contains(word)), "{said:?}");
+    }
 }

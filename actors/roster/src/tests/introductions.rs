@@ -105,6 +105,37 @@ fn whoever_becomes_active_hears_of_all_others_that_are() {
 }
 
 #[test]
+fn who_came_while_another_was_away_is_told_of_it_when_it_is_back() {
+    let mut bench = Bench::with(&[10, 11, 12]);
+    bench.tell(introduced(10, [advert(10, 1)]));
+    bench.tell(introduced(11, [advert(11, 1)]));
+    for peer in [10, 11] {
+        bench.tell(ended(peer, LOST));
+        bench.session_down(peer, Exit::Normal);
+    }
+    bench.sent.clear();
+    bench.activate(13);
+    assert!(authors(bench.told(13)).is_empty(), "nobody is here");
+    for peer in [10, 11] {
+        bench.activate(peer);
+        bench.tell(introduced(peer, [advert(peer, 1)]));
+    }
+    bench.sent.clear();
+    bench.wait(Micros::from_millis(200));
+    let sent = bench.sent.clone();
+    assert_eq!(authors(bench.told(13)), [node(10), node(11)]);
+    bench.sent = sent;
+    assert_eq!(
+        authors(bench.told(10)),
+        [node(11)],
+        "nobody hears of itself"
+    );
+    bench.sent.clear();
+    bench.wait(Micros::from_secs(5));
+    assert!(authors(bench.told(13)).is_empty(), "once");
+}
+
+#[test]
 fn a_large_network_is_told_in_pages_and_frames_that_fit() {
     let peers: Vec<u8> = (10..180).collect();
     let mut bench = Bench::with(&peers);
@@ -188,16 +219,14 @@ fn what_others_present_for_a_member_does_not_replace_what_it_presented() {
     assert_eq!(known, Some(credential(10)));
     // So withdrawing that other ticket does not touch it, and withdrawing its own does.
     bench.sent.clear();
-    bench.tell(Input::Revoked {
-        from: node(11),
-        record: revocation(66),
-    });
-    assert_eq!(bench.commit(true), "revoke");
-    bench.tell(Input::Revoked {
-        from: node(11),
-        record: revocation(100),
-    });
-    assert_eq!(bench.commit(true), "cut");
+    let mut revoke = |number| {
+        bench.tell(Input::Revoked {
+            from: node(11),
+            record: revocation(number),
+        })
+    };
+    assert_eq!(revoke(66), "revoke, write");
+    assert_eq!(revoke(100), "cut");
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod advert;
 mod dial;
 mod durable;
 mod hearsay;
+mod holders;
 mod introductions;
+mod neighbourhood;
 mod sessions;
 mod table;
 mod tickets;
@@ -22,9 +24,9 @@ use messages::roster::{AdminRequest, Contact, Input, Seed};
 use messages::wire::latest::{Deny, Introduction, Load};
 use messages::{
     Address, Capabilities, Compute, Credential, DeviceId, Grant, Kind, Label, Letter, LinkId, List,
-    ModelAdvert, ModelId, NetworkId, NodeId, QueryId, Record, RecordClass, Signature, SignedGrant,
-    SignedRecord, Stamp, StreamId, Ticket, TicketKey, Token, inference_worker, network_of,
-    observer,
+    ModelAdvert, ModelId, Neighbourhood, NetworkId, NodeId, QueryId, Record, RecordClass,
+    Signature, SignedGrant, SignedRecord, Stamp, StreamId, Ticket, TicketKey, Token,
+    inference_worker, network_of, observer,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -182,6 +184,7 @@ fn seed(me: u8) -> Seed {
         credential: credential(me),
         contacts: vec![contact(OWNER), contact(me)],
         devices: vec![DEVICE],
+        neighbourhood: Neighbourhood::DEFAULT,
         app_version: Label::truncated("1.0"),
     }
 }
@@ -442,6 +445,7 @@ fn session_word(input: &peer_session::Input) -> &'static str {
         peer_session::Input::Verdict(Verdict::Deny(_)) => "deny",
         peer_session::Input::Verdict(Verdict::Unknown) => "unknown",
         peer_session::Input::Cut(_) => "cut",
+        peer_session::Input::Release => "release",
         other => panic!("a letter that no roster sends: {other:?}"),
     }
 }

@@ -174,3 +174,22 @@ fn the_verdict_names_what_is_wrong() {
         Verdict::Admit { until: None }
     );
 }
+
+/// Who dies between two effects takes what it was told with it; who is watched by then is told of.
+#[test]
+fn neighbours_are_watched_before_they_are_told_anything() {
+    let bench = Bench::loading(seed(ME));
+    let at = |what: &dyn Fn(&Effect) -> bool| bench.sent.iter().position(what);
+    for who in [
+        Address::Store,
+        Address::Transport,
+        Address::Worker(DeviceId(0)),
+    ] {
+        let watched = at(&|effect| *effect == Effect::Watch(who));
+        let told = at(&|effect| matches!(effect, Effect::Tell(letter) if letter.to() == who));
+        assert!(
+            watched.is_some() && watched < told,
+            "{who}: {watched:?} {told:?}"
+        );
+    }
+}

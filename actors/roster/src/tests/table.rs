@@ -35,6 +35,13 @@ const INPUTS: &[(&str, Happen)] = &[
         bench.tell(Input::Active { peer: node(PEER) })
     }),
     ("Ended", |bench| bench.tell(ended(PEER, LOST))),
+    ("InUse", |bench| {
+        bench.tell(Input::InUse { peer: node(PEER) })
+    }),
+    ("Wanted", |bench| {
+        let model = model(1).model;
+        bench.tell(Input::Wanted { model })
+    }),
     ("Introduced", |bench| {
         bench.tell(Input::Active { peer: node(PEER) });
         bench.tell(introduced(4, [advert(5, 1)]))
@@ -83,6 +90,11 @@ const INPUTS: &[(&str, Happen)] = &[
             query: QueryId(1),
             request: AdminRequest::TicketList,
         })
+    }),
+    ("Leave", |bench| bench.tell(Input::Leave)),
+    ("LinkUp, leaving", |bench| {
+        bench.tell(Input::Leave);
+        bench.tell(link_up(PEER, 1))
     }),
     ("Store down", |bench| {
         bench.down(Address::Store, Exit::Killed)
@@ -188,6 +200,6 @@ fn a_roster_begins_by_asking_its_neighbours() {
     roster.signal(now, started, &mut out).unwrap();
     assert_eq!(
         words(out.effects()),
-        "load, watch, attach, watch, watch, ask, watch"
+        "watch, load, watch, attach, watch, watch, ask"
     );
 }

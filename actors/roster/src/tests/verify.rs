@@ -124,10 +124,8 @@ fn each_fault_of_an_introduction_is_found() {
     }
     let garbage = changed(|record| record.value = Some(bytes::Bytes::from_static(&[255; 9])));
     assert_eq!(verify(&garbage), Err(IntroductionFault::Malformed));
-    let ahead = changed(|record| record.stamp = Stamp((WALL + Micros::from_secs(300)).0));
+    let ahead = changed(|record| record.stamp = Stamp(u64::MAX));
     assert_eq!(verify(&ahead), Ok(()));
-    let too_far = changed(|record| record.stamp = Stamp((WALL + Micros::from_secs(300)).0 + 1));
-    assert_eq!(verify(&too_far), Err(IntroductionFault::FromTheFuture));
     let mut forged = advert(PEER, 1);
     forged.record.record.stamp = Stamp(2);
     assert_eq!(verify(&forged), Err(IntroductionFault::Forged));

@@ -1,10 +1,10 @@
 //! Whom it chooses, and why.
 
-use super::{Rig, advert, load, local, local_via, node, peer, peer_via, query};
+use super::{NETWORK, Rig, advert, load, local, local_via, node, peer, peer_via, query};
 use kernel::Effect;
 use messages::request_proxy::Input as Told;
 use messages::router::{Input, NoRoute, Outcome, PeerState, Query, Via};
-use messages::{Address, Letter, List, Micros, ModelId};
+use messages::{Address, Letter, List, Micros, ModelId, NetworkId, roster};
 
 /// Tells a router past its first moments of these holders.
 fn knowing(peers: &[PeerState], others: Vec<Input>) -> Rig {
@@ -327,4 +327,47 @@ fn the_answer_goes_to_the_asker_under_its_try() {
         Letter::Proxy(_, Told::Routed { attempt: 5, .. })
     ));
     assert_eq!(peer_via(1).node(), node(1));
+}
+
+#[test]
+fn what_nobody_at_hand_can_serve_is_wanted_of_every_network() {
+    let mut rig = Rig::routing();
+    let other = NetworkId([8; 32]);
+    rig.tell(Input::Peer(Box::new(peer(1, &[advert("m", 1, "a")]))));
+    rig.tell(Input::Peer(Box::new(PeerState {
+        network: other,
+        ..peer(2, &[advert("m", 1, "a")])
+    })));
+    let wanted = |effects: Vec<Effect>| -> Vec<(NetworkId, ModelId)> {
+        let wanted = |effect: &Effect| match effect {
+            Effect::Tell(Letter::Roster(network, roster::Input::Wanted { model })) => {
+                Some((*network, *model))
+            }
+            Effect::Tell(_)
+            | Effect::Start(_)
+            | Effect::Stop(..)
+            | Effect::Watch(_)
+            | Effect::Unwatch(_) => None,
+        };
+        effects.iter().filter_map(wanted).collect()
+    };
+    let ask = |rig: &mut Rig, query| wanted(rig.tell(Input::Route(Box::new(query))));
+    assert_eq!(ask(&mut rig, query(1, "m")), [], "somebody serves it");
+    assert_eq!(ask(&mut rig, query(2, "n")), [], "nobody knows it");
+    for at in [NETWORK, other] {
+        let number = if at == NETWORK { 1 } else { 2 };
+        rig.tell(Input::Peer(Box::new(PeerState {
+            network: at,
+            fresh: false,
+            ..peer(number, &[advert("m", 1, "a")])
+        })));
+    }
+    let m = ModelId([1; 32]);
+    assert_eq!(ask(&mut rig, query(3, "m")), [(NETWORK, m), (other, m)]);
+    let pinned = ModelId([9; 32]);
+    let later = Query {
+        pinned: Some(pinned),
+        ..query(4, "m")
+    };
+    assert_eq!(ask(&mut rig, later), [(NETWORK, pinned), (other, pinned)]);
 }

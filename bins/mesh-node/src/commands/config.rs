@@ -18,7 +18,7 @@ pub(crate) fn check(home: &Path, as_json: bool) -> Result<ExitCode> {
         print::json(&json!({
             "ok": well,
             "unknown_keys": unknown,
-            "error": fault.map(|error| format!("{error:#}")),
+            "error": fault.as_ref().map(print::sentence),
         }));
     } else if let Some(fault) = fault {
         return Err(fault);
@@ -60,6 +60,8 @@ pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
         "api": config.api,
         "console": config.console,
         "listen": config.listen,
+        "neighbours_sought": config.neighbourhood.seek(),
+        "neighbours_kept": config.neighbourhood.keep(),
         "api_key": config.api_key.is_some(),
     });
     if as_json {

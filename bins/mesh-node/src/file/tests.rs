@@ -1,6 +1,7 @@
 //! What is said of a config.toml, and which value is in force.
 
 use super::{File, TEMPLATE, config};
+use crate::cli::read_address;
 use crate::cli::{EngineKind, Serve};
 use node::Engine;
 use std::path::Path;
@@ -21,6 +22,9 @@ fn a_fault_is_one_line_with_the_line_of_the_file() {
         ("scripted_rate = -1", &["line 1", "scripted_rate"]),
         ("engine = 'steam'", &["engine", "steam", "\"llama\""]),
         ("log = 'loud'", &["log", "loud", "\"pretty\""]),
+        ("neighbours_sought = 0", &["neighbours_sought = 0", "one"]),
+        ("neighbours_sought = 9\nneighbours_kept = 35", &["35", "36"]),
+        ("neighbours_kept = 897", &["897", "896"]),
         ("just words", &["line 1"]),
     ] {
         let line = fault(text);
@@ -47,6 +51,21 @@ fn unknown_keys_are_named_and_the_template_has_none() {
 }
 
 #[test]
+fn whoever_says_one_number_of_neighbours_gets_the_other_in_proportion() {
+    for (text, seek, keep) in [
+        ("", 64, 256),
+        ("neighbours_sought = 3", 3, 12),
+        ("neighbours_kept = 100", 25, 100),
+        ("neighbours_sought = 3\nneighbours_kept = 20", 3, 20),
+    ] {
+        let (file, _) = File::parse(text).unwrap();
+        let config = config(Path::new("/no/such/home"), &file, &Serve::default()).unwrap();
+        let neighbourhood = (config.neighbourhood.seek(), config.neighbourhood.keep());
+        assert_eq!(neighbourhood, (seek, keep), "{text}");
+    }
+}
+
+#[test]
 fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let home = Path::new("/no/such/home");
     let text = "models = ['a']\nengine = 'scripted'\nscripted_rate = 7\n\
@@ -69,7 +88,27 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     assert_eq!(flagged.engine, Engine::Llama);
     assert_eq!(flagged.api.to_string(), "127.0.0.1:3");
     assert_eq!(flagged.listen[0].to_string(), "127.0.0.1:4");
+    let scripted = Serve {
+        engine: Some(EngineKind::Scripted),
+        ..Serve::default()
+    };
+    let scripted = config(home, &File::default(), &scripted).unwrap();
+    assert_eq!(scripted.engine, Engine::Scripted { rate: 50 });
     let plain = config(home, &File::default(), &Serve::default()).unwrap();
     assert_eq!(plain.engine, Engine::Llama);
     assert!(plain.models.is_empty() && plain.listen.is_empty());
+}
+
+#[test]
+fn an_address_that_is_none_is_told_with_an_example() {
+    for text in [
+        "api = \"localhost:9337\"",
+        "console = \"127.0.0.1:99999\"",
+        "listen = [\"127.0.0.1:1\", \"x\"]",
+    ] {
+        let error = format!("{:#}", File::parse(text).map(drop).unwrap_err());
+        assert!(error.contains("for example 127.0.0.1:9337"), "{error}");
+    }
+    assert_eq!(read_address("[::1]:7").unwrap().to_string(), "[::1]:7");
+    assert!(read_address("").is_err());
 }

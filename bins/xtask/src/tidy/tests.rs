@@ -219,6 +219,17 @@ fn pure_sources_name_no_clock_runtime_or_unordered_map() {
     check(path, "tokio::select! {}", &["`tokio` in a pure crate"]);
     check(
         path,
+        "tracing::error!(\"lost\");",
+        &["`tracing` in a pure crate"],
+    );
+    check(
+        path,
+        "eprintln!(\"lost\");",
+        &["`eprintln` in a pure crate"],
+    );
+    check(path, "dbg!(lost);", &["`dbg` in a pure crate"]);
+    check(
+        path,
         "/// No `HashMap`, no tokio.\nlet a = \"tokio\"; let instant = 1;",
         &[],
     );

@@ -116,6 +116,8 @@ pub enum Deny {
     TooSlow,
     /// The peer broke the protocol.
     Protocol(Label<REASON_BYTES_MAX>),
+    /// The sender has enough neighbours: nothing is wrong, and both are members as before.
+    Enough,
 }
 
 impl Deny {
@@ -139,6 +141,7 @@ impl fmt::Display for Deny {
             Self::Full => f.write_str("the network has no room for another member"),
             Self::TooSlow => f.write_str("the handshake took too long"),
             Self::Protocol(why) => write!(f, "protocol error: {why}"),
+            Self::Enough => f.write_str("it has enough neighbours"),
         }
     }
 }

@@ -127,13 +127,10 @@ fn raw_prompt(fields: &Fields<'_>) -> Result<Text, ApiError> {
 fn max_tokens(fields: &Fields<'_>) -> Result<Option<u32>, ApiError> {
     let mut most = None;
     for name in ["max_tokens", "max_completion_tokens"] {
-        let wanted = format!("`{name}` must be an integer from 1 to {}", u32::MAX);
-        match fields.typed::<u32>(name, &wanted)? {
-            Some(0) => return Err(ApiError::value(name, &wanted)),
-            // More than any context holds is all that the model's context holds.
-            Some(given) => most = Some(given.min(TOKENS)),
-            None => {}
-        }
+        let wanted = format!("`{name}` must be an integer from 0 to {}", u32::MAX);
+        let given = fields.typed::<u32>(name, &wanted)?;
+        // More than any context holds is all that the model's context holds.
+        most = given.map(|given| given.min(TOKENS)).or(most);
     }
     Ok(most)
 }

@@ -120,6 +120,7 @@ impl ApiError {
                 Self::server(StatusCode::BAD_GATEWAY, "peer_failed", &message)
             }
             Failure::DeadlineExceeded => Self::timeout(),
+            Failure::Stopping => Self::overloaded("this node is stopping"),
             Failure::Internal => {
                 let message = "this node lost the request by a defect of its own: try again, and \
                                report it with the x-request-id";

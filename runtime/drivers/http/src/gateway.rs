@@ -5,7 +5,7 @@ use crate::front::{Front, Side};
 use crate::lane::Event;
 use crate::server;
 use host::{Driver, Port};
-use kernel::{Failure, Signal, Turn};
+use kernel::{Exit, Failure, Signal, Turn};
 use messages::ports::gateway::Command;
 use messages::request_proxy;
 use messages::{Address, Letter, observer};
@@ -94,10 +94,19 @@ impl HttpGateway {
             Signal::Started(_) => self.open()?,
             Signal::Down {
                 who: Address::Proxy(request),
+                why,
                 ..
             } => {
-                // Inert after its last word.
-                let lost = request_proxy::Failure::Internal;
+                // Inert after its last word. Only a node that stops stops requests.
+                let lost = match why {
+                    Exit::Stopped => request_proxy::Failure::Stopping,
+                    Exit::Normal
+                    | Exit::Failed(_)
+                    | Exit::Panicked(_)
+                    | Exit::Killed
+                    | Exit::StartFailed(_)
+                    | Exit::NoActor => request_proxy::Failure::Internal,
+                };
                 self.gate.last(request, Event::Failed(lost));
             }
             Signal::Returned { letter, .. } => match *letter {

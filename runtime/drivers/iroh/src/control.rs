@@ -8,7 +8,7 @@ use bytes::Bytes;
 use iroh::endpoint::{Connection, RecvStream, SendStream};
 use messages::peer_session::{Input, LinkLoss};
 use messages::wire::latest::{ControlFrame, Frame, Preface, Purpose, network_tag};
-use messages::{Label, LinkId, NetworkId, NodeId};
+use messages::{Label, Letter, LinkId, NetworkId, NodeId};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -182,8 +182,12 @@ impl Shared {
             serial: session.serial,
         };
         drop(links);
+        self.lose_overrun(end);
+    }
+
+    fn lose_overrun(&self, end: End) {
         self.counts().overruns.add();
-        tracing::warn!(peer = %peer.short(), "a peer says more than its session can take");
+        tracing::warn!(peer = %end.peer.short(), "a peer says more than its session can take");
         self.lose(
             end,
             LinkLoss::Overrun,
@@ -336,7 +340,11 @@ impl Shared {
                         link: end.link,
                         frame,
                     };
-                    self.tell_session(end.network, end.peer, input);
+                    let letter = Letter::Session(end.network, end.peer, input);
+                    // Known at once: a frame behind a lost one may find room again.
+                    if self.port.offer(letter).is_err() {
+                        return Ended::NoRoom;
+                    }
                 }
                 Err(why) => return why,
             }
@@ -347,6 +355,7 @@ impl Shared {
         match why {
             Ended::Finished => self.lose(end, LinkLoss::ClosedByPeer, "the session is over"),
             Ended::Reset => self.lose(end, LinkLoss::Reset, "the control stream was reset"),
+            Ended::NoRoom => self.lose_overrun(end),
             Ended::Bad(why) => {
                 self.counts().bad_frames.add();
                 let why = Label::truncated(&why);

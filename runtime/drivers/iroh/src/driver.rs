@@ -3,7 +3,7 @@
 use crate::IrohConfig;
 use crate::shared::Shared;
 use host::{Driver, Port};
-use iroh::SecretKey;
+use iroh::{Endpoint, SecretKey};
 use kernel::{Failure, ReturnReason, Signal, Turn};
 use messages::peer_session::{self, LinkLoss};
 use messages::ports::transport::{Command, DialError};
@@ -11,9 +11,11 @@ use messages::{Letter, LinkId, NetworkId, NodeId, roster};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -126,7 +128,8 @@ impl Driver for IrohTransport {
             let all = self.shared.close_all("the node stops");
             let _ = timeout(STOP_FLUSH_WAIT, all).await;
             if let Some(endpoint) = self.shared.endpoint.get() {
-                let _ = timeout(STOP_CLOSE_WAIT, endpoint.close()).await;
+                let closed = close(endpoint.clone());
+                let _ = timeout(STOP_CLOSE_WAIT, closed).await;
             }
         })
     }
@@ -220,6 +223,25 @@ impl fmt::Debug for IrohTransport {
     }
 }
 
+/// Closes an endpoint, in a task that goes on if nobody waits for it: a dial that nobody answers
+/// holds it up for three probe time-outs. Where the runtime ends first, so does the process, and
+/// the endpoint goes with it; it is not dropped, for iroh tells the user of that as of an error.
+async fn close(endpoint: Endpoint) {
+    let (done, closed) = oneshot::channel();
+    let endpoint = ManuallyDrop::new(endpoint);
+    let mut farewell = JoinSet::new();
+    farewell.spawn(async move {
+        let _ = timeout(CLOSE_MAX, endpoint.close()).await;
+        drop(ManuallyDrop::into_inner(endpoint));
+        // A stop that has gone on waits for nothing.
+        let _ = done.send(());
+    });
+    farewell.detach_all();
+    let _ = closed.await;
+}
+
+/// Three probe time-outs of a dial, which are a second at most, and some more.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
 /// Commands before the endpoint is bound: a bind takes milliseconds, and a node asks for its
 /// networks and first dials in that time.
 const WAITING_MAX: usize = 1024;

@@ -18,6 +18,8 @@ pub(crate) enum Ended {
     Reset,
     /// The bytes are no frames.
     Bad(String),
+    /// The session has no room for one.
+    NoRoom,
 }
 
 /// Reads frames of one family. Dropping [`FrameReader::next`] loses nothing.

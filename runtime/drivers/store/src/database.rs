@@ -10,7 +10,7 @@ use messages::roster::Contact;
 use messages::{Credential, Label, NetworkId, NodeId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -55,12 +55,16 @@ impl Database {
     /// Opens or makes the database of a home.
     ///
     /// # Errors
-    /// [`HomeError::Database`] where it is damaged or foreign, [`HomeError::NewerSchema`] before
-    /// anything is written.
+    /// [`HomeError::Database`] where it is damaged or foreign, [`HomeError::NewerSchema`] and
+    /// [`HomeError::LostDatabase`], before anything is written.
     pub fn open(home: &Home) -> Result<Self, HomeError> {
         let path = home.path().join("state.redb");
-        if path.exists() {
-            inspect(&path)?;
+        let is_there = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+        if home.has_begun() && !is_there {
+            return Err(HomeError::LostDatabase { path });
+        }
+        if is_there && !inspect(&path)? && home.has_begun() {
+            return Err(HomeError::LostDatabase { path });
         }
         let at = path.clone();
         let database = Self::opened_by(path, move || {
@@ -72,6 +76,7 @@ impl Database {
         // A new file's name is durable only with its folder.
         let folder = File::open(home.path()).and_then(|folder| folder.sync_all());
         folder.map_err(HomeError::io(home.path()))?;
+        home.begin()?;
         Ok(database)
     }
 

@@ -46,8 +46,9 @@ pub enum HomeError {
     /// The key file is no key.
     #[error(
         "the key {path} is damaged and was set aside as {aside}: put a copy of the key \
-         back, or delete the set-aside file to begin with a new identity (peers will not \
-         know it)"
+         back, or delete the set-aside file and {begun} to begin with a new identity (peers \
+         will not know it)",
+        begun = begun_of(path).display()
     )]
     DamagedKey {
         /// Which.
@@ -58,8 +59,9 @@ pub enum HomeError {
     /// A damaged key lies beside, and none in its place.
     #[error(
         "the node's key is missing and a damaged one lies at {aside}: put a copy of the \
-         key back as {path}, or delete the set-aside file to begin with a new identity \
-         (peers will not know it)"
+         key back as {path}, or delete the set-aside file and {begun} to begin with a new \
+         identity (peers will not know it)",
+        begun = begun_of(path).display()
     )]
     SetAsideKey {
         /// Where the key belongs.
@@ -67,10 +69,32 @@ pub enum HomeError {
         /// Where the damaged one lies.
         aside: PathBuf,
     },
+    /// The home had a key, and has none.
+    #[error(
+        "the node's key {path} is missing: put a copy back, or delete {begun} to begin \
+         with a new identity (peers will not know it)",
+        begun = begun_of(path).display()
+    )]
+    LostKey {
+        /// Where the key belongs.
+        path: PathBuf,
+    },
+    /// The home had a database, and has none, or one that nothing was ever written to.
+    #[error(
+        "the database {path} is missing or empty: restore it from a copy, or delete {begun} \
+         to begin with a new one, in which no ticket is revoked and no network is joined",
+        begun = begun_of(path).display()
+    )]
+    LostDatabase {
+        /// Where it belongs.
+        path: PathBuf,
+    },
     /// The database is damaged, or not one of ours.
     #[error(
-        "the database {path} cannot be read: {why}: restore it from a copy, or move it \
-         away to begin with an empty one"
+        "the database {path} cannot be read: {why}: restore it from a copy, or move it and \
+         {begun} away to begin with a new one, in which no ticket is revoked and no network \
+         is joined",
+        begun = begun_of(path).display()
     )]
     Database {
         /// Which.
@@ -106,6 +130,24 @@ impl HomeError {
         }
     }
 }
+
+/// Says that a home has begun: without it, what is missing is made; with it, what is missing was
+/// lost.
+const BEGUN: &str = "begun";
+const BEGUN_SAYS: &str = "This home has a key and a database. While this file is here, neither is \
+                          made anew in silence where it is missing.\n";
+
+/// The mark of the home of a key or a database.
+fn begun_of(path: &Path) -> PathBuf {
+    let folder = path.parent().unwrap_or(path);
+    match folder.file_name() {
+        Some(name) if name == IDENTITY => folder.with_file_name(BEGUN),
+        Some(_) | None => folder.join(BEGUN),
+    }
+}
+
+/// The folder of the key.
+pub(crate) const IDENTITY: &str = "identity";
 
 /// A locked home. The lock goes with the value, and with the process.
 #[derive(Debug)]
@@ -159,6 +201,23 @@ impl Home {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it ever had a key and a database.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.path.join(BEGUN).exists()
+    }
+
+    /// From now on a key or a database that is missing was lost. Both are durable by now.
+    pub(crate) fn begin(&self) -> Result<(), HomeError> {
+        if self.has_begun() {
+            return Ok(());
+        }
+        let at = self.path.join(BEGUN);
+        fs::write(&at, BEGUN_SAYS)
+            .and_then(|()| File::open(&at)?.sync_all())
+            .and_then(|()| File::open(&self.path)?.sync_all())
+            .map_err(HomeError::io(&at))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The node's key.
 
-use crate::home::{Home, HomeError, private_folder};
+use crate::home::{Home, HomeError, IDENTITY, private_folder};
 use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::Signer;
 use messages::{NodeId, Signature};
@@ -45,9 +45,10 @@ impl fmt::Debug for NodeSigner {
 /// The node's key; a new one where the home has none and none was damaged.
 ///
 /// # Errors
-/// [`HomeError::DamagedKey`] and [`HomeError::SetAsideKey`] with the way out; [`HomeError::Io`].
+/// [`HomeError::DamagedKey`], [`HomeError::SetAsideKey`] and [`HomeError::LostKey`] with the way
+/// out; [`HomeError::Io`].
 pub fn load_or_create(home: &Home) -> Result<NodeSigner, HomeError> {
-    let folder = home.path().join("identity");
+    let folder = home.path().join(IDENTITY);
     private_folder(&folder)?;
     let path = folder.join(KEY);
     match read(&path) {
@@ -63,6 +64,9 @@ pub fn load_or_create(home: &Home) -> Result<NodeSigner, HomeError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(aside) = find_set_aside(&folder)? {
                 return Err(HomeError::SetAsideKey { path, aside });
+            }
+            if home.has_begun() {
+                return Err(HomeError::LostKey { path });
             }
             let secret = random_bytes().map_err(HomeError::io(&path))?;
             write(&folder, &path, &secret).map_err(HomeError::io(&path))?;

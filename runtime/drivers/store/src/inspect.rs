@@ -12,18 +12,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Looks at the database in this file.
+/// Looks at the database in this file. False: nothing was ever written to it.
 ///
 /// # Errors
 /// [`HomeError::Database`] where it is damaged or foreign, [`HomeError::NewerSchema`].
-pub(crate) fn inspect(path: &Path) -> Result<(), HomeError> {
+pub(crate) fn inspect(path: &Path) -> Result<bool, HomeError> {
     let size = fs::metadata(path).map_err(HomeError::io(path))?.len();
     if size > INSPECTED_BYTES_MAX {
         tracing::warn!(
             size,
             "the database is too large to be checked as a whole at the start"
         );
-        return Ok(());
+        return Ok(true);
     }
     let bytes = fs::read(path).map_err(HomeError::io(path))?;
     catch_unwind(AssertUnwindSafe(|| look(bytes)))
@@ -31,7 +31,7 @@ pub(crate) fn inspect(path: &Path) -> Result<(), HomeError> {
         .map_err(|fault| fault.at(path))
 }
 
-fn look(bytes: Vec<u8>) -> Result<(), Fault> {
+fn look(bytes: Vec<u8>) -> Result<bool, Fault> {
     let copy = Copy(Mutex::new(bytes));
     let mut builder = redb::Database::builder();
     let mut database = builder
@@ -44,7 +44,7 @@ fn look(bytes: Vec<u8>) -> Result<(), Fault> {
             "some of its pages are not what was written".to_owned(),
         ));
     }
-    check(&redb::ReadableDatabase::begin_read(&database)?).map(drop)
+    check(&redb::ReadableDatabase::begin_read(&database)?)
 }
 
 /// A file's bytes, changed in memory only.

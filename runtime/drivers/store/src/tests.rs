@@ -90,6 +90,53 @@ fn a_damaged_key_is_set_aside_and_never_replaced_in_silence() {
 }
 
 #[test]
+fn what_a_home_has_lost_is_not_made_anew_in_silence() {
+    let path = folder("lost");
+    let begin = || {
+        let home = Home::open(&path).unwrap();
+        load_or_create(&home).unwrap();
+        Database::open(&home).unwrap().next_boot().unwrap();
+        home
+    };
+    let home = begin();
+    let (key, state) = (path.join("identity/node.key"), path.join("state.redb"));
+    let whole = fs::read(&state).unwrap();
+    for lost in [None, Some(&b""[..])] {
+        match lost {
+            None => fs::remove_file(&state).unwrap(),
+            Some(bytes) => fs::write(&state, bytes).unwrap(),
+        }
+        let refused = Database::open(&home).unwrap_err();
+        assert!(
+            matches!(refused, HomeError::LostDatabase { .. }),
+            "{refused}"
+        );
+        assert_eq!(fs::metadata(&state).map_or(0, |file| file.len()), 0);
+    }
+    fs::remove_file(&state).unwrap();
+    drop(redb::Database::create(&state).unwrap());
+    let refused = Database::open(&home).unwrap_err();
+    assert!(
+        matches!(refused, HomeError::LostDatabase { .. }),
+        "{refused}"
+    );
+    fs::write(&state, whole).unwrap();
+    assert_eq!(Database::open(&home).unwrap().next_boot().unwrap(), 2);
+
+    fs::remove_file(&key).unwrap();
+    let refused = load_or_create(&home).unwrap_err();
+    assert!(matches!(refused, HomeError::LostKey { .. }), "{refused}");
+    let mark = path.canonicalize().unwrap().join("begun");
+    assert!(
+        refused.to_string().contains(mark.to_str().unwrap()),
+        "{refused}"
+    );
+    fs::remove_file(mark).unwrap();
+    drop(home);
+    begin();
+}
+
+#[test]
 fn an_unwritable_home_is_a_sentence() {
     let path = folder("file");
     fs::write(&path, "a file stands here").unwrap();

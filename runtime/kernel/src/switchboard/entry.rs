@@ -120,15 +120,28 @@ impl Parked {
     ) -> Result<Letter, Box<(Letter, ReturnReason)>> {
         let class = letter.class();
         if !may_park(&class) && !first_start {
+            crate::sometimes!(true, "kernel: data does not wait for a restart");
             return Err(Box::new((letter, ReturnReason::Busy)));
         }
         if let Class::Coalesce(key) = &class {
             let key = Class::Coalesce(key.clone());
+            crate::sometimes!(
+                self.0.iter().any(|(_, waiting)| waiting.class() == key),
+                "kernel: a waiting letter is replaced"
+            );
             self.0.retain(|(_, waiting)| waiting.class() != key);
         }
         let depth = Depth::of(&class);
         let bytes = self.bytes() + depth.data_bytes + depth.frame_bytes;
         if self.0.len() >= PARKED_MAX || bytes > PARKED_BYTES_MAX {
+            crate::sometimes!(
+                self.0.len() >= PARKED_MAX,
+                "kernel: too many letters wait for a restart"
+            );
+            crate::sometimes!(
+                bytes > PARKED_BYTES_MAX,
+                "kernel: too many bytes wait for a restart"
+            );
             return Err(Box::new((letter, ReturnReason::ParkFull)));
         }
         self.0.push((from, letter.clone()));

@@ -9,6 +9,7 @@ mod watching;
 
 use super::*;
 use crate::Restart;
+use messages::observer::Input as Observed;
 use messages::peer_session;
 use messages::router::{Input as Routing, Outcome, PeerState, Via};
 use messages::wire::latest::{Beacon, End, JobReply, Load};

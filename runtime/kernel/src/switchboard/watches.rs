@@ -25,6 +25,8 @@ impl Switchboard {
             }
         };
         let incarnation = self.entries.get(&who).map(|entry| entry.life);
+        crate::sometimes!(incarnation.is_some(), "kernel: a failed child is watched");
+        crate::sometimes!(incarnation.is_none(), "kernel: nobody is watched");
         self.signal(
             watcher,
             Some(life),

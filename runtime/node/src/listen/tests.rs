@@ -78,3 +78,13 @@ fn the_port_is_the_same_at_the_next_start() {
     }
     fs::remove_dir_all(&home).unwrap();
 }
+
+#[test]
+fn a_place_that_is_taken_is_refused_by_name() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken_at = taken.local_addr().unwrap();
+    let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let why = exactly(&[loopback, taken_at]).unwrap_err();
+    assert!(why.contains(&taken_at.to_string()), "{why}");
+    assert_eq!(exactly(&[loopback]), Ok(vec![loopback]));
+}

@@ -85,6 +85,7 @@ impl Folder {
             listen: vec![listen],
             models: vec!["scripted".to_owned()],
             engine: Engine::Scripted { rate: 0 },
+            neighbourhood: messages::Neighbourhood::DEFAULT,
             join: Vec::new(),
             api_key: None,
             engine_command: Vec::new(),
@@ -155,19 +156,10 @@ async fn a_node_whose_actor_stays_down_says_so_until_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_cannot_listen_answers_but_is_not_ready_until_it_can() {
-    let folder = Folder::new("deaf");
+async fn a_node_does_not_start_where_it_cannot_listen() {
+    let folder = Folder::new("taken");
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let node = Node::start(folder.config(taken.local_addr().unwrap()));
-    let node = node.await.unwrap();
-    let why = node.why_not_ready().expect("a reason");
-    let answer = until(&node, "503", || ()).await;
-    assert!(
-        !why.is_empty() && answer.contains("\"ready\":false"),
-        "{answer}"
-    );
-    drop(taken);
-    until(&node, "200", || ()).await;
-    assert_eq!(node.why_not_ready(), None);
-    node.stop().await;
+    let at = taken.local_addr().unwrap();
+    let refused = Node::start(folder.config(at)).await.unwrap_err();
+    assert!(refused.to_string().contains(&at.to_string()), "{refused}");
 }

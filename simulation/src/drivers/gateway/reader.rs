@@ -38,6 +38,15 @@ pub(super) enum Pushed {
 }
 
 impl Reader {
+    /// A client for which so many bytes wait.
+    #[cfg(test)]
+    pub(super) fn stuffed(bytes: usize) -> Self {
+        Self {
+            lane: "x".repeat(bytes),
+            ..Self::default()
+        }
+    }
+
     pub(super) const fn set_rate(&mut self, rate: u64) {
         self.rate = rate;
     }
@@ -46,10 +55,12 @@ impl Reader {
     pub(super) fn push(&mut self, text: &str) -> (Pushed, Option<Flow>) {
         self.bytes += text.len() + EVENT_BYTES;
         if self.bytes > HARD_BYTES {
+            kernel::sometimes!(true, "gateway: too much waits for a client");
             return (Pushed::Overflow, None);
         }
         self.lane.push_str(text);
         let crossed = self.bytes > HIGH_BYTES && !self.full;
+        kernel::sometimes!(crossed, "gateway: a request is told to wait");
         self.full |= crossed;
         (Pushed::Kept, crossed.then_some(Flow::Full))
     }
@@ -76,6 +87,7 @@ impl Reader {
     pub(super) fn read(&mut self) -> Option<(String, Option<Flow>)> {
         self.looks = false;
         if self.rate == 0 && !self.socket.is_empty() {
+            kernel::sometimes!(true, "gateway: a client reads nothing for too long");
             return None;
         }
         let most = self.rate.saturating_mul(LOOK_US) / 1_000_000;

@@ -77,3 +77,11 @@ fn a_client_whose_server_died_sees_one_end() {
     let answer = &gateway.answers[&REQUEST];
     assert_eq!((&answer.state, answer.ends), (&State::Broken, 1));
 }
+
+impl Gateway {
+    /// Lets so many bytes wait for a client: a bug that the checkers are to catch.
+    pub(crate) fn stuff(&mut self, bytes: usize) {
+        let (reader, _) = self.readers.entry(REQUEST).or_default();
+        *reader = Reader::stuffed(bytes);
+    }
+}

@@ -5,10 +5,11 @@ use bytes::Bytes;
 use kernel::Entropy;
 use messages::ports::store::{Item, Key};
 use messages::{Digest, Micros, NetworkId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is wrong with a disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiskFault {
     /// Nothing: what it lied about before is written by now.
     #[default]

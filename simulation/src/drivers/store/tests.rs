@@ -272,3 +272,15 @@ fn a_queue_that_is_full_refuses_a_write_at_once() {
     }
     assert_eq!(bench.failed, 1);
 }
+
+impl Store {
+    /// Lets so many commits wait: a bug that the checkers are to catch.
+    pub(crate) fn stuff(&mut self, commits: usize) {
+        let commit = |n| Command::Commit {
+            network: NETWORK,
+            token: Token(n),
+            writes: Vec::new(),
+        };
+        self.queue.extend((0..).map(commit).take(commits));
+    }
+}

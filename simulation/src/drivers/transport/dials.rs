@@ -27,6 +27,18 @@ pub(super) struct Dial {
     networks: BTreeSet<NetworkId>,
 }
 
+impl Dial {
+    /// Packets that overtook its answer.
+    pub(super) const fn early(&self) -> usize {
+        self.early.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn stuff(&mut self, early: Vec<Packet>) {
+        self.early = early;
+    }
+}
+
 impl Transport {
     /// A dial has no answer yet: its first packet goes out again, until it is too late.
     pub(crate) fn dial_again(&mut self, connection: u64, air: &mut Air<'_>, out: &mut DriverOut) {
@@ -35,6 +47,7 @@ impl Transport {
         };
         dial.tries += 1;
         if dial.tries > DIAL_TRIES {
+            kernel::sometimes!(true, "transport: a dial times out");
             return self.fail_dial(connection, &DialError::TimedOut, out);
         }
         let dialling = Dialling {
@@ -178,7 +191,9 @@ impl Transport {
             | Body::JobEnd { .. }
             | Body::JobCancel { .. }
             | Body::Close => {
-                if dial.early.len() < EARLY_MAX {
+                let room = dial.early.len() < EARLY_MAX;
+                kernel::sometimes!(!room, "transport: too much overtakes an answer");
+                if room {
                     dial.early.push(packet);
                 }
                 None

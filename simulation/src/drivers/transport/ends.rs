@@ -1,6 +1,7 @@
 //! How sessions' ends of links, and links, come to their end.
 
 use super::Transport;
+use super::dials::Dial;
 use crate::drivers::DriverOut;
 use crate::network::{Body, Packet};
 use messages::peer_session::{Input as Session, LinkLoss};
@@ -22,6 +23,15 @@ impl Transport {
             .iter()
             .map(|(link, peer)| (*link, *peer))
             .collect()
+    }
+
+    /// The most frames of a link that wait for a session to speak, the most packets that wait for
+    /// the answer to a dial, and the links that are remembered after their end.
+    pub(crate) fn crowds(&self) -> (usize, usize, usize) {
+        let carried = self.links.values().flat_map(|link| link.carried.values());
+        let unheard = carried.map(|carried| carried.waiting.len()).max();
+        let early = self.dials.values().map(Dial::early).max();
+        (unheard.unwrap_or(0), early.unwrap_or(0), self.gone.len())
     }
 
     /// The session is over here: its streams end, and the link with its last session.
@@ -56,8 +66,10 @@ impl Transport {
             return;
         };
         self.by_connection.remove(&entry.connection);
+        self.unread.remove(&entry.connection);
         self.gone.insert(link, entry.peer);
         if self.gone.len() > GONE_MAX {
+            kernel::sometimes!(true, "transport: the oldest link that is gone is forgotten");
             self.gone.pop_first();
         }
         self.end_streams_of(entry.connection, out);
@@ -73,6 +85,17 @@ impl Transport {
 
     /// A frame found no room at its session: what follows it would be a stream with a hole.
     pub(super) fn overrun(&mut self, link: LinkId, network: NetworkId, out: &mut DriverOut) {
+        self.end_session(link, network, LinkLoss::Overrun, out);
+    }
+
+    /// A session's end of a link is over, and the link with its last session.
+    pub(super) fn end_session(
+        &mut self,
+        link: LinkId,
+        network: NetworkId,
+        why: LinkLoss,
+        out: &mut DriverOut,
+    ) {
         let Some(entry) = self.links.get_mut(&link) else {
             return;
         };
@@ -81,7 +104,6 @@ impl Transport {
             return;
         }
         let (peer, is_last) = (entry.peer, entry.carried.is_empty());
-        let why = LinkLoss::Overrun;
         let input = Session::LinkDown { link, why };
         out.tell(Address::Transport, Letter::Session(network, peer, input));
         if is_last {

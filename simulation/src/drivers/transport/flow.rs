@@ -2,8 +2,10 @@
 //! the serving side's queue, and then the worker is told.
 
 use super::Transport;
-use super::jobs::End;
+use super::jobs::{End, Stream};
+use super::slow::STALL_WAIT;
 use crate::drivers::DriverOut;
+use crate::event::{Occurrence, Time};
 use crate::network::Body;
 use messages::inference_worker::{Input, Sink};
 use messages::request_proxy::Flow;
@@ -12,12 +14,15 @@ use messages::{Address, DeviceId, Letter, StreamId};
 use std::collections::VecDeque;
 
 /// Bytes of a stream that may be unread at the asking side, as the real transport is configured.
-const STREAM_WINDOW: usize = 64 * 1024;
+pub(crate) const STREAM_WINDOW: usize = 64 * 1024;
 /// After so much the asking side says what it has read: noq's share of the window.
 pub(super) const READ_TOLD_BYTES: u32 = 8 * 1024;
 /// The worker is told Full here, and Ready below the other: the real driver's marks.
 const HIGH_WATER: usize = 64 * 1024;
 const LOW_WATER: usize = 16 * 1024;
+/// More than this a worker that waits when it is told to does not have in the queue: the real
+/// driver turns it away.
+pub(crate) const QUEUE_BYTES_MAX: usize = 128 * 1024;
 
 /// Replies on their way out.
 #[derive(Debug, Default)]
@@ -28,6 +33,8 @@ pub(super) struct Outbox {
     unread: usize,
     device: Option<DeviceId>,
     told_full: bool,
+    /// Since when the asking side has taken nothing of what waits.
+    stuck: Option<Time>,
     /// The last reply is in the queue, or was.
     last: bool,
 }
@@ -49,11 +56,24 @@ impl Outbox {
     fn next(&mut self) -> Option<Vec<u8>> {
         let size = self.queue.front()?.len();
         if self.unread > 0 && self.unread + size > STREAM_WINDOW {
+            kernel::sometimes!(true, "transport: a stream's window is spent");
             return None;
         }
         self.unread += size;
         self.queued -= size;
         self.queue.pop_front()
+    }
+
+    /// What waits waits from now on, or on; whether that is news.
+    fn wait(&mut self, now: Time, moved: bool) -> bool {
+        let waited = self.stuck.filter(|_| !moved);
+        self.stuck = (!self.queue.is_empty()).then(|| waited.unwrap_or(now));
+        self.stuck.is_some() && waited.is_none()
+    }
+
+    /// Whether the asking side has taken nothing for too long.
+    fn is_stalled(&self, now: Time) -> bool {
+        self.stuck.is_some_and(|since| now >= since + STALL_WAIT.0)
     }
 
     /// What the worker has to be told now.
@@ -67,23 +87,38 @@ impl Outbox {
             return None;
         }
         self.told_full = full;
+        kernel::sometimes!(full, "transport: a worker is told to wait");
+        kernel::sometimes!(!full, "transport: a worker is told to go on");
         Some((device, if full { Flow::Full } else { Flow::Ready }))
     }
 }
 
 impl Transport {
     /// The worker says something to the asking side.
-    pub(super) fn reply(&mut self, stream: StreamId, reply: &JobReply, out: &mut DriverOut) {
+    pub(super) fn reply(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        reply: &JobReply,
+        out: &mut DriverOut,
+    ) {
         let Ok(bytes) = reply.encode() else { return };
+        #[cfg(test)]
+        let lax = self.lax;
         if let Some(outbox) = self.outbox(stream) {
             outbox.put(bytes, reply.is_last());
+            #[cfg(test)]
+            if lax {
+                outbox.unread = 0;
+            }
         }
-        self.flush(stream, out);
+        self.flush(now, stream, out);
     }
 
     /// The asking side has read some of a stream.
     pub(super) fn job_read(
         &mut self,
+        now: Time,
         connection: u64,
         number: StreamId,
         bytes: u32,
@@ -95,8 +130,55 @@ impl Transport {
         if let Some(outbox) = self.outbox(stream) {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             outbox.unread = outbox.unread.saturating_sub(bytes);
+            outbox.stuck = None;
         }
-        self.flush(stream, out);
+        self.flush(now, stream, out);
+    }
+
+    /// The most that one stream holds here beyond its limit. One reply may stand over the edge of
+    /// the window, and the last one always finds room in the queue.
+    pub(crate) fn stream_excess(&self) -> usize {
+        let excess = self.streams.values().map(|stream| {
+            let (waits, heaviest, room) = match &stream.end {
+                End::Asking { held, .. } => {
+                    let sizes = held.iter().map(|(_, size)| *size);
+                    let waits = sizes.clone().map(u64::from).sum::<u64>();
+                    let waits = usize::try_from(waits).unwrap_or(usize::MAX);
+                    let heaviest = sizes.max().unwrap_or(0);
+                    let heaviest = usize::try_from(heaviest).unwrap_or(usize::MAX);
+                    (waits, heaviest, STREAM_WINDOW)
+                }
+                End::Serving(outbox) => {
+                    let heaviest = outbox.queue.iter().map(Vec::len).max().unwrap_or(0);
+                    (outbox.queued, heaviest, QUEUE_BYTES_MAX)
+                }
+            };
+            (waits - heaviest).saturating_sub(room)
+        });
+        excess.max().unwrap_or(0)
+    }
+
+    /// Streams of a connection of which the asking side takes nothing are reset, not waited for.
+    pub(super) fn reset_stalled(&mut self, connection: u64, now: Time, out: &mut DriverOut) {
+        let stalled = |stream: &Stream| match &stream.end {
+            End::Serving(outbox) => stream.connection == connection && outbox.is_stalled(now),
+            End::Asking { .. } => false,
+        };
+        let all = self.streams.iter().filter(|(_, stream)| stalled(stream));
+        for stream in all.map(|(id, _)| *id).collect::<Vec<_>>() {
+            kernel::sometimes!(true, "transport: an answer is not read for too long");
+            self.end_stream(stream, out);
+        }
+    }
+
+    /// Bytes of answers that wait here for their readers.
+    pub(super) fn queued_replies(&self) -> usize {
+        let ends = self.streams.values().map(|stream| &stream.end);
+        ends.map(|end| match end {
+            End::Serving(outbox) => outbox.queued,
+            End::Asking { .. } => 0,
+        })
+        .sum()
     }
 
     /// Whether the end of a stream is on its way by itself.
@@ -105,7 +187,7 @@ impl Transport {
     }
 
     /// Sends what the window has room for.
-    fn flush(&mut self, stream: StreamId, out: &mut DriverOut) {
+    fn flush(&mut self, now: Time, stream: StreamId, out: &mut DriverOut) {
         let Some(entry) = self.streams.get_mut(&stream) else {
             return;
         };
@@ -118,6 +200,10 @@ impl Transport {
             sent.push(bytes);
         }
         let over = outbox.last && outbox.queue.is_empty();
+        if outbox.wait(now, !sent.is_empty()) {
+            let check = Occurrence::StallCheck(connection);
+            out.later.push((STALL_WAIT.0, check));
+        }
         if let Some((device, flow)) = outbox.turn() {
             let sink = Sink::Stream(stream);
             let turned = Letter::Worker(device, Input::Sink { sink, flow });

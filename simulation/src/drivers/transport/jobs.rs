@@ -3,7 +3,7 @@
 use super::flow::{Outbox, READ_TOLD_BYTES};
 use super::{Transport, decode};
 use crate::drivers::DriverOut;
-use crate::event::Occurrence;
+use crate::event::{Occurrence, Time};
 use crate::network::{Body, Packet};
 use kernel::{Exit, Signal};
 use messages::peer_session::Input as Session;
@@ -134,6 +134,7 @@ impl Transport {
     /// A letter to one end of a stream.
     pub(crate) fn stream_command(
         &mut self,
+        now: Time,
         stream: StreamId,
         command: Command,
         out: &mut DriverOut,
@@ -149,9 +150,10 @@ impl Transport {
                 }
                 out.watch(Address::Stream(stream), Address::Worker(device));
             }
-            Command::Reply(reply) => self.reply(stream, &reply, out),
+            Command::Reply(reply) => self.reply(now, stream, &reply, out),
             Command::Refuse(why) => {
-                self.reply(stream, &JobReply::Refused(Refused { attempt, why }), out);
+                let refused = JobReply::Refused(Refused { attempt, why });
+                self.reply(now, stream, &refused, out);
             }
             Command::Cancel => self.end_stream(stream, out),
             Command::Read(flow) => self.read(stream, flow, out),
@@ -161,7 +163,9 @@ impl Transport {
     /// The owner of a stream went down, or a letter of the stream found nobody.
     pub(crate) fn stream_signal(&mut self, stream: StreamId, signal: &Signal, out: &mut DriverOut) {
         match signal {
-            Signal::Down { .. } if self.has_last_words(stream) => {}
+            Signal::Down { .. } if self.has_last_words(stream) => {
+                kernel::sometimes!(true, "transport: a worker dies behind its last word");
+            }
             Signal::Down { .. } => self.end_stream(stream, out),
             Signal::Started(_) | Signal::Returned { .. } => {}
         }
@@ -189,6 +193,7 @@ impl Transport {
             && !held.is_empty()
         {
             // What came before the end is read first.
+            kernel::sometimes!(true, "transport: a stream ends before it is read");
             *ended = true;
             return;
         }
@@ -266,6 +271,7 @@ impl Transport {
             return;
         };
         if *paused {
+            kernel::sometimes!(true, "transport: a reply waits for its reader");
             return;
         }
         for (reply, bytes) in held.drain(..held.len().min(READ_AT_ONCE)) {
@@ -288,6 +294,7 @@ impl Transport {
             return;
         };
         if !held.is_empty() {
+            kernel::sometimes!(true, "transport: a backlog is read in parts");
             out.later.push((READ_PAUSE_US, Occurrence::Read(number)));
         } else if *ended {
             self.forget_stream(number, out);

@@ -1,5 +1,7 @@
 //! What the endpoint does where a session has no room.
 
+use super::flow::STREAM_WINDOW;
+use super::slow::CONTROL_BYTES_MAX;
 use super::{Air, Transport};
 use crate::drivers::DriverOut;
 use crate::network::{Body, Latency, Network, Packet, PathModel, Plan, Way};
@@ -8,7 +10,7 @@ use kernel::{Effect, Entropy, Incarnation, Mail, ReturnReason, Signal, Source};
 use messages::limits::FRAMES_WAITING_BYTES_MAX;
 use messages::peer_session::{Input, LinkLoss};
 use messages::ports::transport::Command;
-use messages::wire::latest::{ControlFrame, Frame};
+use messages::wire::latest::{ControlFrame, Deny, Frame};
 use messages::{Address, Letter, LinkId, Micros, NetworkId, NodeId};
 
 const NETWORK: NetworkId = NetworkId([7; 32]);
@@ -138,4 +140,111 @@ fn room_for_frames_comes_back_as_they_are_taken() {
         assert!(session.take().is_some());
     }
     assert_eq!(session.depth, kernel::Depth::default());
+}
+
+/// The peer reads nothing, and the session says so many frames a second: how long until it is told
+/// that the link is gone, why, and what waited at most.
+fn unread(frames_a_second: u64) -> (u64, LinkLoss, usize) {
+    let mut bench = linked();
+    bench.network.read(0, 0, 1, false);
+    let why = messages::Label::truncated(&"x".repeat(200));
+    let frame = Box::new(ControlFrame::Deny(Deny::Protocol(why)));
+    let (mut checks, mut most) = (Vec::new(), 0);
+    for second in 0..60 {
+        let mut out = DriverOut::default();
+        let now = second * 1_000_000;
+        for _ in 0..frames_a_second {
+            let send = Command::Send {
+                link: bench.link,
+                network: NETWORK,
+                frame: frame.clone(),
+            };
+            let mut air = Air {
+                now,
+                network: &mut bench.network,
+            };
+            bench.transport.command(send, &mut air, &mut out);
+            most = most.max(bench.transport.unsent());
+        }
+        if checks.iter().any(|at| *at <= now) {
+            let connection = bench.connection;
+            bench.transport.check_stalls(connection, now, &mut out);
+        }
+        checks.extend(out.later.iter().map(|(after, _)| now + after));
+        let lost = told(out).into_iter().find_map(|letter| {
+            let Letter::Session(_, _, Input::LinkDown { why, .. }) = letter else {
+                return None;
+            };
+            Some(why)
+        });
+        if let Some(why) = lost {
+            return (second, why, most);
+        }
+    }
+    panic!("it is waited for");
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_dropped_ten_seconds_after_its_window_is_full() {
+    // The window is full after two of them.
+    let (seconds, why, most) = unread(150);
+    assert_eq!((seconds, why), (12, LinkLoss::TimedOut));
+    assert!((1..CONTROL_BYTES_MAX).contains(&most));
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_dropped_at_once_when_its_queue_is_full() {
+    let (seconds, why, most) = unread(3_000);
+    assert_eq!((seconds, why), (1, LinkLoss::Reset));
+    assert!((CONTROL_BYTES_MAX - 1_000..=CONTROL_BYTES_MAX).contains(&most));
+}
+
+#[test]
+fn what_waited_is_sent_when_the_peer_reads_again() {
+    let mut bench = linked();
+    bench.network.read(0, 0, 1, false);
+    let frame = Box::new(ControlFrame::Ping(1));
+    let size = frame.encode().unwrap().len();
+    let mut sent = 0;
+    for _ in 0..STREAM_WINDOW / size + 5 {
+        let mut out = DriverOut::default();
+        let (link, network, frame) = (bench.link, NETWORK, frame.clone());
+        let mut air = Air {
+            now: 0,
+            network: &mut bench.network,
+        };
+        let send = Command::Send {
+            link,
+            network,
+            frame,
+        };
+        bench.transport.command(send, &mut air, &mut out);
+        sent += out.packets.len();
+    }
+    assert_eq!(sent, STREAM_WINDOW / size);
+    bench.network.read(0, 0, 1, true);
+    let mut out = DriverOut::default();
+    bench.transport.window(bench.connection, &mut out);
+    assert_eq!(out.packets.len(), 5);
+    assert_eq!(bench.transport.unsent(), 0);
+}
+
+impl Transport {
+    /// Dials that have no answer yet.
+    pub(crate) fn dialling(&self) -> usize {
+        self.dials.len()
+    }
+
+    /// Puts as much as this into each of its queues: a bug that the checkers are to catch.
+    pub(crate) fn stuff(&mut self, frames: usize, packets: usize, gone: usize) {
+        let carried = self.links.values_mut().flat_map(|link| &mut link.carried);
+        for (_, carried) in carried {
+            carried.waiting = vec![ControlFrame::Ping(1); frames];
+        }
+        for dial in self.dials.values_mut() {
+            dial.stuff((0..packets).map(|_| packet(1, Body::Close)).collect());
+        }
+        let ids = (0..).map(LinkId).take(gone);
+        self.gone.extend(ids.map(|link| (link, PEER)));
+    }
 }

@@ -21,6 +21,10 @@ pub(crate) enum Expectation {
     ServedBy(ServedBy),
     /// All of these nodes (or "all" that are up) have active sessions with each other.
     Active(Nodes),
+    /// Sessions connect all nodes that are up, over however many others.
+    Connected,
+    /// Active sessions of a node.
+    Sessions(NumberAt),
     /// No session of these two groups is active.
     Apart(Between),
     /// Whoever becomes active with a peer was admitted by it within the second before. With
@@ -34,6 +38,8 @@ pub(crate) enum Expectation {
     Jobs(NumberAt),
     /// Bytes of an answer that wait for its client, at the client's node.
     Unread(NumberOf),
+    /// Bytes that wait in the transport of a node because peers do not read.
+    Unsent(NumberAt),
     /// Letters that wait on a node, in all mailboxes together.
     Waiting(NumberAt),
     /// Tokens that all engines have drawn.
@@ -42,6 +48,12 @@ pub(crate) enum Expectation {
     Packets(Number),
     /// Dials that a node has begun.
     Dials(NumberAt),
+    /// Jobs that wait for a slot of a node.
+    Queued(NumberAt),
+    /// How often a node has refused a job that came by a stream, for this reason.
+    Refusals(Refusals),
+    /// How often a node's session with another has ended, with these words.
+    Ended(EndedWith),
     /// The models that a client of a node is shown.
     Models(ModelsAt),
     /// An actor is alive.
@@ -54,6 +66,52 @@ pub(crate) enum Expectation {
 pub(crate) struct FailedWith {
     pub(crate) of: String,
     pub(crate) with: FailureKind,
+    /// Of a busy one: it says after how long to ask again, at most this.
+    pub(crate) retry_at_most: Option<Span>,
+}
+
+/// A node, why it refuses, and how often.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refusals {
+    pub(crate) node: Who,
+    pub(crate) with: RefusalKind,
+    #[serde(default)]
+    pub(crate) at_least: u64,
+    #[serde(default = "any")]
+    pub(crate) at_most: u64,
+}
+
+/// Why a worker refuses a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RefusalKind {
+    Busy,
+    NoModel,
+    ContextExceeded,
+    PromptMismatch,
+    Unsupported,
+    NotAdmitted,
+    EngineFailed,
+    TooSlow,
+    Draining,
+}
+
+/// A session's two ends, some of the words of its end, and how often.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndedWith {
+    pub(crate) node: usize,
+    pub(crate) with: usize,
+    pub(crate) saying: String,
+    #[serde(default)]
+    pub(crate) at_least: u64,
+    #[serde(default = "any")]
+    pub(crate) at_most: u64,
+}
+
+const fn any() -> u64 {
+    u64::MAX
 }
 
 /// Why a request fails.

@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use crate::hostile::{Forged, Garbage};
 use crate::scenario::values::{Span, Who};
 use serde::Deserialize;
 
@@ -29,6 +30,9 @@ pub(crate) enum Fault {
     Rebind(Who),
     /// Every connection between two groups is reset.
     Reset(Between),
+    /// A node reads nothing of what another sends; reads it again.
+    StopReading(Unread),
+    ReadAgain(Unread),
     /// The engine takes commands and answers nothing.
     Wedge(Who),
     /// It answers again.
@@ -37,6 +41,8 @@ pub(crate) enum Fault {
     Unload(Who),
     /// An actor or driver crashes.
     KillActor(ActorOf),
+    /// An actor or driver crashes between two effects of whoever has a turn on its node.
+    Fall(Fall),
     /// A client goes away.
     HangUp(String),
     /// A client reads so much a second from now on, or as fast as it comes.
@@ -52,16 +58,18 @@ pub(crate) enum Fault {
     Engine(EngineOf),
     /// The network's owner withdraws the ticket of this node.
     Revoke(Who),
+    /// The node's turns come so much late; with nothing, at once again.
+    Busy(Busy),
     /// The node begins to leave, as `mesh-node stop` does.
     Drain(Who),
     /// A member sends bytes that are no frame.
-    Garbage(Garbage),
+    Garbage(GarbageOf),
     /// A member opens job streams without a word on them, or more jobs than it was told fit.
     Streams(Streams),
     /// Every connection that a node has lost speaks again.
     StaleLetters(Who),
     /// Tokens of a request come again, too early, or as others.
-    Tokens(Forged),
+    Tokens(ForgedOf),
 }
 
 /// Two groups of nodes.
@@ -80,6 +88,14 @@ pub(crate) struct FromTo {
     pub(crate) to: Vec<Who>,
 }
 
+/// A node and whose bytes it does not read.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unread {
+    pub(crate) node: Who,
+    pub(crate) from: Who,
+}
+
 /// A direction and a time.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +111,15 @@ pub(crate) struct Clog {
 pub(crate) struct ActorOf {
     pub(crate) node: Who,
     pub(crate) actor: Actor,
+}
+
+/// An actor of a node, and before which of the node's next effects it crashes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fall {
+    pub(crate) node: Who,
+    pub(crate) actor: Actor,
+    pub(crate) effects: u64,
 }
 
 /// A sort of actor or driver.
@@ -118,28 +143,10 @@ pub(crate) enum Actor {
 /// Bytes that are no frame.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Garbage {
+pub(crate) struct GarbageOf {
     pub(crate) from: Who,
     pub(crate) to: Who,
-    pub(crate) bytes: Bytes,
-}
-
-/// How they are wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Bytes {
-    /// Drawn from the seed.
-    Noise,
-    /// A header that promises four gigabytes.
-    Oversize,
-    /// Fewer bytes than a header.
-    Short,
-    /// A known kind, and a body that is none.
-    Body,
-    /// A frame of a kind that this version does not know: to be skipped.
-    UnknownKind,
-    /// Noise as a job's request.
-    Job,
+    pub(crate) bytes: Garbage,
 }
 
 /// Job streams of a member that keeps no rule.
@@ -156,27 +163,9 @@ pub(crate) struct Streams {
 /// Tokens that no holder sent.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Forged {
+pub(crate) struct ForgedOf {
     pub(crate) of: String,
-    pub(crate) how: How,
-}
-
-/// How they are wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum How {
-    /// The last ones come again.
-    Repeated,
-    /// The last ones come again, and the next ones with them.
-    Overlapping,
-    /// Some are left out.
-    Lost,
-    /// Others stand at the places of the last ones.
-    Changed,
-    /// The end comes before the last token.
-    Ended,
-    /// They belong to a try before the first.
-    Old,
+    pub(crate) how: Forged,
 }
 
 /// A request and the pace of its client.
@@ -185,6 +174,15 @@ pub(crate) enum How {
 pub(crate) struct Reader {
     pub(crate) of: String,
     pub(crate) bytes_per_sec: Option<u64>,
+}
+
+/// A node and how late its turns come.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Busy {
+    pub(crate) node: Who,
+    #[serde(default)]
+    pub(crate) late: Span,
 }
 
 /// A node and how far its clock jumps.

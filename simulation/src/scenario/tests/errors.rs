@@ -89,8 +89,8 @@ fn keys_that_do_not_exist_name_those_that_do() {
         "nodes = 3",
         "nods = 3",
         "line 8, mesh: nods: there is no key `nods` here; allowed: \
-         nodes, engines, absent, step, latency, jitter, shuffled, one_ticket, loss, duplicates, \
-         reordered, bytes_per_sec, nat, reflection, clock, costs, relay",
+         nodes, engines, absent, step, latency, jitter, shuffled, one_ticket, degree, loss, \
+         duplicates, reordered, bytes_per_sec, nat, reflection, clock, costs, relay",
     );
 }
 
@@ -100,9 +100,9 @@ fn faults_that_do_not_exist_name_those_that_do() {
         "\"heal\"",
         "\"hael\"",
         "line 23, fault 2: do: `hael` is not known; allowed: kill, close, start, freeze, thaw, \
-         cut, cut_one_way, clog, heal, rebind, reset, wedge, unwedge, unload, kill_actor, hang_up, \
-         slow_reader, clock_ahead, clock_back, drift, disk, engine, revoke, drain, garbage, \
-         streams, stale_letters, tokens",
+         cut, cut_one_way, clog, heal, rebind, reset, stop_reading, read_again, wedge, unwedge, \
+         unload, kill_actor, fall, hang_up, slow_reader, clock_ahead, clock_back, drift, disk, \
+         engine, revoke, busy, drain, garbage, streams, stale_letters, tokens",
     );
 }
 

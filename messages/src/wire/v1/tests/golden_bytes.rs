@@ -6,7 +6,7 @@ use super::goldens::Golden;
 pub(super) const HELLO: &str = "010003020b0a0908070605042c01000000000000";
 
 /// Control frames.
-pub(super) const CONTROL: [Golden; 19] = [
+pub(super) const CONTROL: [Golden; 20] = [
     (
         "hello",
         "160000000100010003020b0a0908070605042c01000000000000",
@@ -29,6 +29,7 @@ pub(super) const CONTROL: [Golden; 19] = [
     ("deny full", "03000000040004"),
     ("deny too slow", "03000000040005"),
     ("deny protocol", "09000000040006057477696365"),
+    ("deny enough", "03000000040007"),
     ("ping", "040000000500ac02"),
     ("pong", "0c0000000600ffffffffffffffffff01"),
     (

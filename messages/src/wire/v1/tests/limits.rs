@@ -242,7 +242,7 @@ fn a_list_that_claims_more_than_the_frame_holds_is_refused() {
 #[test]
 fn values_out_of_their_range_are_refused() {
     // A variant, a truth value and a label that is no text.
-    assert!(ControlFrame::decode_body(4, &[7]).is_err());
+    assert!(ControlFrame::decode_body(4, &[8]).is_err());
     assert!(ControlFrame::decode_body(10, &[2]).is_err());
     assert!(ControlFrame::decode_body(4, &[6, 1, 0xff]).is_err());
     assert!(JobReply::decode_body(5, &[1, 9]).is_err());

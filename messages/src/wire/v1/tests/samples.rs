@@ -96,6 +96,7 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
         ("deny full", ControlFrame::Deny(Deny::Full)),
         ("deny too slow", ControlFrame::Deny(Deny::TooSlow)),
         ("deny protocol", ControlFrame::Deny(Deny::Protocol(why))),
+        ("deny enough", ControlFrame::Deny(Deny::Enough)),
         ("ping", ControlFrame::Ping(300)),
         ("pong", ControlFrame::Pong(u64::MAX)),
         (

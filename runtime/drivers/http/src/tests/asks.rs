@@ -161,14 +161,10 @@ fn numbers_are_in_their_range_and_of_their_type() {
     assert_eq!(read("top_p", json!(0)).top_p_e6, 1);
     assert_eq!(read("top_p", json!(1.0)).top_p_e6, 1_000_000);
     for name in ["max_tokens", "max_completion_tokens"] {
-        let wrong = [
-            json!(0),
-            json!(-1),
-            json!(1.5),
-            json!("5"),
-            json!(4_294_967_296_u64),
-        ];
+        let wrong = [json!(-1), json!(1.5), json!("5"), json!(4_294_967_296_u64)];
         refuses(BOTH, name, &wrong);
+        // Clients that want the prompt's length, or to warm a model up.
+        assert_eq!(read(name, json!(0)).max_tokens, Some(0));
         assert_eq!(read(name, json!(1)).max_tokens, Some(1));
         assert_eq!(read(name, json!(1_000_000)).max_tokens, Some(131_072));
         assert_eq!(read(name, Value::Null).max_tokens, None);

@@ -49,6 +49,7 @@ fn row(why: &Failure) -> Row {
         Failure::HoldersLost { .. } => (502, "peer_failed", None, None),
         Failure::DeadlineExceeded => (504, "timeout", None, None),
         Failure::Internal => (500, "internal_error", None, None),
+        Failure::Stopping => (503, "service_unavailable", None, Some(("1", "1000"))),
     }
 }
 
@@ -72,6 +73,7 @@ async fn each_failure_of_a_request_has_its_status_streamed_or_not() {
         Failure::HoldersLost { attempts: 0 },
         Failure::DeadlineExceeded,
         Failure::Internal,
+        Failure::Stopping,
     ];
     for why in failures {
         let (status, code, param, retry) = row(&why);
