@@ -27,6 +27,8 @@ pub(crate) enum Occurrence {
     Read(StreamId),
     /// Has the path of this connection been silent for too long?
     IdleCheck(u64),
+    /// Has anybody decided about a stream that a peer opened?
+    Decided(StreamId),
     /// Has the peer of this connection taken nothing of what waits for it for too long?
     StallCheck(u64),
     /// The peer of this connection reads again.

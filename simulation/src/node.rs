@@ -261,7 +261,7 @@ impl Drivers {
             Mail::Letter(_) => {}
             Mail::Signal(signal) => match to {
                 Address::Stream(stream) => self.transport.stream_signal(stream, &signal, out),
-                Address::Transport => self.transport.signal(signal, out),
+                Address::Transport => self.transport.signal(now, signal, out),
                 Address::Gateway => self.gateway.signal(&signal),
                 Address::Store
                 | Address::Engine(_)

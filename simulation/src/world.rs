@@ -267,6 +267,7 @@ impl World {
             | Occurrence::DialTimeout(_)
             | Occurrence::Read(_)
             | Occurrence::IdleCheck(_)
+            | Occurrence::Decided(_)
             | Occurrence::StallCheck(_)
             | Occurrence::Window(_)
             | Occurrence::Resend(_)

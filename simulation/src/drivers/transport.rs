@@ -140,7 +140,7 @@ impl Transport {
         }
     }
 
-    pub(crate) fn signal(&mut self, signal: Signal, out: &mut DriverOut) {
+    pub(crate) fn signal(&mut self, now: Time, signal: Signal, out: &mut DriverOut) {
         let Signal::Returned { letter, why } = signal else {
             return;
         };
@@ -149,8 +149,7 @@ impl Transport {
         };
         let has_no_room = matches!(why, ReturnReason::Busy | ReturnReason::ParkFull);
         if let Session::Inbound { stream, .. } = input {
-            kernel::sometimes!(true, "transport: a session has no room for a job");
-            self.end_stream(stream, out);
+            self.not_decided(now, stream, why, out);
         } else if let Session::Frame { link, .. } = input
             && has_no_room
         {

@@ -87,10 +87,7 @@ pub enum Fault {
 }
 
 /// Faults that a seed may switch off.
-///
-/// Revocations (seed 15000509 with them) and silent streams are not among them: after a crash of an
-/// actor one of them may stay, which `schedules/a_silent_stream_stays.toml` shows.
-pub const FAULTS: [Fault; 29] = [
+pub const FAULTS: [Fault; 31] = [
     Fault::Kill,
     Fault::Close,
     Fault::Freeze,
@@ -120,6 +117,8 @@ pub const FAULTS: [Fault; 29] = [
     Fault::Busy,
     Fault::Garbage,
     Fault::StaleLetters,
+    Fault::Streams,
+    Fault::Revoke,
 ];
 
 /// What is always possible. What ends only some faults comes with those.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 const FILES: [(&str, &str); 5] = [
     (
-        "a_silent_stream_stays.toml",
-        include_str!("../../schedules/a_silent_stream_stays.toml"),
+        "a_stream_of_nobody.toml",
+        include_str!("../../schedules/a_stream_of_nobody.toml"),
     ),
     (
         "a_greeting_without_room.toml",

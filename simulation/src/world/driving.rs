@@ -60,6 +60,9 @@ impl World {
                     .transport
                     .check(connection, hears, time, &mut out);
             }
+            Occurrence::Decided(stream) => {
+                boot.drivers.transport.decided_late(stream, &mut out);
+            }
             Occurrence::StallCheck(connection) => {
                 boot.drivers
                     .transport
@@ -169,6 +172,7 @@ fn driver_of(what: &Occurrence) -> Address {
         | Occurrence::Read(_)
         | Occurrence::DialTimeout(_)
         | Occurrence::IdleCheck(_)
+        | Occurrence::Decided(_)
         | Occurrence::StallCheck(_)
         | Occurrence::Window(_)
         | Occurrence::Resend(_)

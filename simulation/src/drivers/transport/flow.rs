@@ -186,6 +186,12 @@ impl Transport {
         self.outbox(stream).is_some_and(|outbox| outbox.last)
     }
 
+    /// Whether a peer opened the stream and neither a worker nor a refusal is known.
+    pub(super) fn is_undecided(&mut self, stream: StreamId) -> bool {
+        let undecided = |outbox: &mut Outbox| outbox.device.is_none() && !outbox.last;
+        self.outbox(stream).is_some_and(undecided)
+    }
+
     /// Sends what the window has room for.
     fn flush(&mut self, now: Time, stream: StreamId, out: &mut DriverOut) {
         let Some(entry) = self.streams.get_mut(&stream) else {

@@ -5,17 +5,26 @@ use super::{Transport, decode};
 use crate::drivers::DriverOut;
 use crate::event::{Occurrence, Time};
 use crate::network::{Body, Packet};
-use kernel::{Exit, Signal};
+use kernel::{Exit, ReturnReason, Signal};
 use messages::peer_session::Input as Session;
 use messages::ports::stream::Command;
 use messages::request_proxy::{Flow, Input as Proxy};
 use messages::wire::latest::{Frame, JobReply, JobRequest, Refused};
-use messages::{Address, Job, Letter, LinkId, NetworkId, NodeId, RequestId, StreamId};
+use messages::{
+    Address, Job, Letter, LinkId, Micros, NetworkId, NodeId, Refusal, RequestId, StreamId,
+};
 
 /// Replies that are read at once: the request's mailbox has room for them.
 const READ_AT_ONCE: usize = 64;
 /// Then the request has its turn, as long as the real reader waits for room.
 const READ_PAUSE_US: u64 = 5_000;
+
+/// Neither a worker nor a refusal in this time: whoever was to decide is gone, as in the real
+/// driver.
+const DECIDE_WAIT: Micros = Micros::from_secs(5);
+
+/// What a peer is told whose session is full of jobs: one of them ends within about a second.
+const RETRY_AFTER_MS: u32 = 1_000;
 
 /// One end of a job stream.
 #[derive(Debug)]
@@ -129,6 +138,41 @@ impl Transport {
         out.leaves_up.push(Address::Stream(stream));
         let input = Session::Inbound { stream, link, job };
         out.tell(Address::Transport, Letter::Session(network, peer, input));
+        let late = Occurrence::Decided(stream);
+        out.later.push((DECIDE_WAIT.0, late));
+    }
+
+    /// Ends a stream of which nobody has said who serves it, or why not.
+    pub(crate) fn decided_late(&mut self, stream: StreamId, out: &mut DriverOut) {
+        if self.is_undecided(stream) {
+            kernel::sometimes!(true, "transport: nobody decides about a job");
+            self.end_stream(stream, out);
+        }
+    }
+
+    /// The session that was to decide about a job does not have it.
+    pub(super) fn not_decided(
+        &mut self,
+        now: Time,
+        stream: StreamId,
+        why: ReturnReason,
+        out: &mut DriverOut,
+    ) {
+        let why = match why {
+            ReturnReason::Busy | ReturnReason::ParkFull => Refusal::Busy {
+                retry_after_ms: RETRY_AFTER_MS,
+            },
+            ReturnReason::NoActor | ReturnReason::StartFailed => Refusal::NotAdmitted,
+        };
+        kernel::sometimes!(
+            matches!(why, Refusal::Busy { .. }),
+            "transport: a session has no room for a job"
+        );
+        kernel::sometimes!(
+            matches!(why, Refusal::NotAdmitted),
+            "transport: a job finds no session"
+        );
+        self.stream_command(now, stream, Command::Refuse(why), out);
     }
 
     /// A letter to one end of a stream.

@@ -4,14 +4,16 @@ use super::flow::STREAM_WINDOW;
 use super::slow::CONTROL_BYTES_MAX;
 use super::{Air, Transport};
 use crate::drivers::DriverOut;
+use crate::event::Occurrence;
 use crate::network::{Body, Latency, Network, Packet, PathModel, Plan, Way};
 use crate::node::Mailbox;
 use kernel::{Effect, Entropy, Incarnation, Mail, ReturnReason, Signal, Source};
 use messages::limits::FRAMES_WAITING_BYTES_MAX;
 use messages::peer_session::{Input, LinkLoss};
+use messages::ports::stream;
 use messages::ports::transport::Command;
-use messages::wire::latest::{ControlFrame, Deny, Frame};
-use messages::{Address, Letter, LinkId, Micros, NetworkId, NodeId};
+use messages::wire::latest::{ControlFrame, Deny, Frame, JobReply, JobRequest, Refused};
+use messages::{Address, DeviceId, Letter, LinkId, Micros, NetworkId, NodeId, Refusal, StreamId};
 
 const NETWORK: NetworkId = NetworkId([7; 32]);
 const PEER: NodeId = NodeId([2; 32]);
@@ -119,7 +121,7 @@ fn a_frame_without_room_ends_the_sessions_end_of_the_link_and_says_why() {
     let (letter, why) = (returned, ReturnReason::Busy);
     let mut out = DriverOut::default();
     let returned = Signal::Returned { letter, why };
-    bench.transport.signal(returned, &mut out);
+    bench.transport.signal(0, returned, &mut out);
     let closed = |packet: &Packet| matches!(packet.body, Body::Close);
     assert!(out.packets.iter().any(closed));
     let why = LinkLoss::Overrun;
@@ -227,6 +229,86 @@ fn what_waited_is_sent_when_the_peer_reads_again() {
     bench.transport.window(bench.connection, &mut out);
     assert_eq!(out.packets.len(), 5);
     assert_eq!(bench.transport.unsent(), 0);
+}
+
+/// A job stream that the peer opens, and what is told of it.
+fn opened(bench: &mut Bench) -> (StreamId, Letter, DriverOut) {
+    let job = crate::Mesh::seed(1).nodes(2).build().job(1, 1, 5);
+    let bytes = JobRequest::Open(Box::new(job)).encode().unwrap();
+    let (network, stream) = (NETWORK, StreamId(1));
+    let out = bench.arrive(Body::JobOpen {
+        network,
+        stream,
+        bytes,
+    });
+    let of = |effect: &(Address, Effect)| match &effect.1 {
+        Effect::Tell(letter @ Letter::Session(.., Input::Inbound { stream, .. })) => {
+            Some((*stream, letter.clone()))
+        }
+        _ => None,
+    };
+    let (stream, inbound) = out.effects.iter().find_map(of).unwrap();
+    (stream, inbound, out)
+}
+
+/// Whether the peer is told that its stream is over, and how the leaf ends here.
+fn is_over(out: &DriverOut) -> (bool, usize) {
+    let ended = |packet: &Packet| matches!(packet.body, Body::JobEnd { .. });
+    (out.packets.iter().any(ended), out.leaves_down.len())
+}
+
+#[test]
+fn a_stream_of_which_nobody_decides_is_over_after_five_seconds() {
+    let mut bench = linked();
+    let (stream, _, out) = opened(&mut bench);
+    let decided = |(_, what): &&(u64, Occurrence)| matches!(what, Occurrence::Decided(_));
+    let (wait, _) = out.later.iter().find(decided).unwrap();
+    assert_eq!(*wait, 5_000_000);
+    let mut out = DriverOut::default();
+    bench.transport.decided_late(stream, &mut out);
+    assert_eq!(is_over(&out), (true, 1));
+}
+
+#[test]
+fn a_stream_that_a_worker_serves_has_its_time() {
+    let mut bench = linked();
+    let (stream, ..) = opened(&mut bench);
+    let mut out = DriverOut::default();
+    let serve = stream::Command::Serve(DeviceId(0));
+    bench.transport.stream_command(0, stream, serve, &mut out);
+    bench.transport.decided_late(stream, &mut out);
+    assert_eq!(is_over(&out), (false, 0));
+}
+
+#[test]
+fn a_job_that_its_session_does_not_take_is_refused_with_the_reason() {
+    let busy = Refusal::Busy {
+        retry_after_ms: 1_000,
+    };
+    let reasons = [
+        (ReturnReason::Busy, busy.clone()),
+        (ReturnReason::ParkFull, busy),
+        (ReturnReason::NoActor, Refusal::NotAdmitted),
+        (ReturnReason::StartFailed, Refusal::NotAdmitted),
+    ];
+    for (why, told) in reasons {
+        let mut bench = linked();
+        let (_, inbound, _) = opened(&mut bench);
+        let letter = Box::new(inbound);
+        let mut out = DriverOut::default();
+        let returned = Signal::Returned { letter, why };
+        bench.transport.signal(0, returned, &mut out);
+        let replies = out.packets.iter().filter_map(|packet| match &packet.body {
+            Body::JobReply { bytes, .. } => super::decode::<JobReply>(bytes).unwrap(),
+            _ => None,
+        });
+        let refused = Refused {
+            attempt: 1,
+            why: told,
+        };
+        assert_eq!(replies.collect::<Vec<_>>(), [JobReply::Refused(refused)]);
+        assert_eq!(is_over(&out), (true, 1));
+    }
 }
 
 impl Transport {
