@@ -54,6 +54,9 @@ pub struct PeerState {
     pub peer: NodeId,
     /// Whether inbound traffic is fresh: only then is anything routed there.
     pub fresh: bool,
+    /// Whether it leaves the pings of running jobs unanswered: it may be dead, and what it serves
+    /// stays listed, but nothing is routed there before it is heard.
+    pub quiet: bool,
     /// What it serves.
     pub models: List<ModelAdvert, MODELS_MAX>,
     /// How busy it last said it was.

@@ -21,7 +21,8 @@
 //!
 //! Phases are those of the link in use. A greeting is a Hello without [`Hello::ANSWER`], an answer
 //! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, a ping and "fresh";
-//! "fresh" and "stale" are `Router::Peer`; "serve" is `Stream::Serve`, `Worker::Job` and a watch;
+//! "fresh" and "stale" are `Router::Peer`, which also says when the pings of running jobs stay
+//! unanswered; "serve" is `Stream::Serve`, `Worker::Job` and a watch;
 //! "opened" is a watch and `Proxy::Opened`, "no" is `NotOpened`; "·" is nothing. Facts for people
 //! are left out; changes of the peer's adverts, load and path reach the router within 100 ms, and
 //! people are shown the models that the router was told of, in the same turn: never one that no
@@ -257,10 +258,7 @@ impl PeerSession {
             ControlFrame::Pong(number) => self.live.pong(now.mono, number),
             ControlFrame::Introductions(entries) => self.on_introductions(entries, out),
             ControlFrame::Load(load) => self.peer.load = load,
-            ControlFrame::Revoke(record) => {
-                let from = self.seed.peer;
-                out.tell(self.to_roster(roster::Input::Revoked { from, record }));
-            }
+            ControlFrame::Revoke(record) => self.on_revoke(record, out),
             ControlFrame::Leave(at_once) => self.on_peer_leaves(now, at_once, out),
             ControlFrame::Hello(_)
             | ControlFrame::Proof(_)

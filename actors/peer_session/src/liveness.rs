@@ -47,6 +47,11 @@ impl Liveness {
         self.fresh
     }
 
+    /// Whether requests were told of the peer's silence, and it lasts.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.warned
+    }
+
     /// A Pong counts where it answers a ping that is still unanswered.
     pub(crate) const fn pong(&mut self, now: Mono, number: u64) {
         if number > self.pong && number <= self.ping {
@@ -117,7 +122,7 @@ impl PeerSession {
             .live
             .unheard
             .is_some_and(|since| now.mono >= since + QUIET);
-        if quiet && !self.live.warned {
+        if quiet && !self.live.warned && self.streams.ours() > 0 {
             self.live.warned = true;
             kernel::sometimes!(true, "session: requests are warned of silence");
             self.warn_requests(out);

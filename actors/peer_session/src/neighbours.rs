@@ -7,7 +7,7 @@ use messages::inference_worker::{self, Sink};
 use messages::peer_session::{Ended, LinkLoss};
 use messages::ports::{stream, transport};
 use messages::wire::latest::ControlFrame;
-use messages::{Address, Letter, List, Micros, Mono, Now, request_proxy, roster};
+use messages::{Address, Letter, List, Micros, Mono, Now, SignedRecord, request_proxy, roster};
 use std::collections::VecDeque;
 
 /// What is owed to neighbours.
@@ -18,6 +18,9 @@ pub(crate) struct Neighbours {
     /// Letters of the peer that the roster had no room for, oldest first.
     unsent: VecDeque<roster::Input>,
     unsent_at: Option<Mono>,
+    /// Revocations that the peer passed on, oldest first: a roster that crashes with one of them
+    /// in its mailbox is told again.
+    revoked: VecDeque<SignedRecord>,
 }
 
 impl Neighbours {
@@ -46,7 +49,22 @@ impl Neighbours {
         self.unsent_at = Some(at);
     }
 
+    fn remember(&mut self, record: SignedRecord) {
+        if self.revoked.contains(&record) {
+            return;
+        }
+        if self.revoked.len() == REVOKED_KEPT {
+            kernel::sometimes!(true, "session: too many revocations are kept");
+            self.revoked.pop_front();
+        }
+        self.revoked.push_back(record);
+    }
+
     pub(crate) fn invariants(&self) {
+        assert!(
+            self.revoked.len() <= REVOKED_KEPT,
+            "too many revocations are kept"
+        );
         assert!(
             self.away.len() <= NEIGHBOURS_MAX,
             "more neighbours than there are"
@@ -64,6 +82,17 @@ impl Neighbours {
 }
 
 impl PeerSession {
+    /// The peer passes on that a ticket was withdrawn.
+    pub(crate) fn on_revoke(&mut self, record: SignedRecord, out: &mut Outbox) {
+        self.neighbours.remember(record.clone());
+        self.tell_revoked(record, out);
+    }
+
+    fn tell_revoked(&self, record: SignedRecord, out: &mut Outbox) {
+        let from = self.seed.peer;
+        out.tell(self.to_roster(roster::Input::Revoked { from, record }));
+    }
+
     /// The actors whose loss is noticed here, but for streams.
     pub(crate) const fn watched(&self) -> [Address; NEIGHBOURS_MAX] {
         let roster = Address::Roster(self.seed.network);
@@ -111,7 +140,12 @@ impl PeerSession {
             Address::Router => self.report.router_lost(),
             Address::Observer => self.report.fact_lost(),
             Address::Roster(_) => {
-                // In this order: the roster then knows the member before its session.
+                // In this order: the roster then knows who is no member any more before it judges,
+                // and the member before its session.
+                for record in self.neighbours.revoked.clone() {
+                    kernel::sometimes!(true, "session: a roster is told of revocations again");
+                    self.tell_revoked(record, out);
+                }
                 self.judge(now, out);
                 if self.active {
                     out.tell(self.to_roster(roster::Input::Active {
@@ -257,6 +291,8 @@ const fn again(why: ReturnReason) -> Micros {
 const NEIGHBOURS_MAX: usize = 4;
 /// Letters kept for a roster without room: what the peer says while it restarts.
 const UNSENT_MAX: usize = 16;
+/// Revocations kept for a roster that restarts: as many as a peer passes on at once.
+const REVOKED_KEPT: usize = 64;
 /// After this a letter without room is sent again.
 const UNSENT_AGAIN: Micros = Micros::from_millis(200);
 /// After this a neighbour that spent its restarts is looked for again.

@@ -79,6 +79,7 @@ impl<K: Copy + PartialEq> Told<K> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PeerKey {
     fresh: bool,
+    quiet: bool,
     edition: u64,
     load: Load,
     in_flight: usize,
@@ -150,6 +151,7 @@ impl PeerSession {
     fn report_router(&mut self, now: Now, out: &mut Outbox) {
         let key = PeerKey {
             fresh: self.active && self.live.is_fresh() && !self.leave.is_leaving(),
+            quiet: self.live.is_quiet(),
             edition: self.peer.edition,
             load: self.peer.load,
             in_flight: self.streams.ours(),
@@ -161,12 +163,15 @@ impl PeerSession {
             told.due = None;
             return;
         }
-        let urgent = told.what.is_some_and(|last| last.fresh != key.fresh);
+        let urgent = told
+            .what
+            .is_some_and(|last| (last.fresh, last.quiet) != (key.fresh, key.quiet));
         if told.say(now.mono, key, urgent, REPORT_PAUSE) {
             let state = PeerState {
                 network: self.seed.network,
                 peer: self.seed.peer,
                 fresh: key.fresh,
+                quiet: key.quiet,
                 models: self.peer.models.clone(),
                 load: key.load,
                 in_flight: u32::try_from(key.in_flight).unwrap_or(u32::MAX),

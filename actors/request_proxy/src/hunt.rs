@@ -68,11 +68,6 @@ impl Hunt {
         self.question = Some(Question::Pause(now + ASK_AGAIN));
     }
 
-    /// The same, while a silent holder may still go on.
-    pub(crate) fn pause_in_doubt(&mut self, now: Mono) {
-        self.question = Some(Question::Pause(now + ASK_AGAIN_IN_DOUBT));
-    }
-
     /// Not asked before something else happens.
     pub(crate) const fn hold(&mut self) {
         self.question = Some(Question::Held);
@@ -230,8 +225,6 @@ impl RuledOut {
 const ANSWER_WAIT: Micros = Micros::from_secs(1);
 /// The pause before the next question without a holder.
 const ASK_AGAIN: Micros = Micros::from_millis(200);
-/// The pause before the next question while a silent holder may still go on.
-const ASK_AGAIN_IN_DOUBT: Micros = Micros::from_millis(500);
 /// How long a holder that failed is left alone: a worker restarts in less.
 const FAILED_WAIT: Micros = Micros::from_secs(1);
 /// How long a search may find nobody: a holder may come back.

@@ -107,7 +107,7 @@ impl RequestProxy {
     pub(crate) fn found_nobody(&mut self, now: Mono, why: Why, out: &mut Outbox) {
         if self.attempt.is_some() {
             kernel::sometimes!(true, "request: no other holder for a doubted one");
-            self.hunt.pause_in_doubt(now);
+            self.hunt.pause(now);
             return;
         }
         self.hunt.no(now, why);

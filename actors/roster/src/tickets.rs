@@ -239,11 +239,12 @@ impl Roster {
             return;
         };
         let revocation = (ticket, record, Some(from));
-        self.apply_revocations(now, std::slice::from_ref(&revocation), out);
-        self.tickets.wait(vec![revocation]);
+        // The write goes first: whatever happens to this life behind it, the next one knows.
+        self.tickets.wait(vec![revocation.clone()]);
         if self.tickets.write_at.is_none() {
             self.write_revocations(out);
         }
+        self.apply_revocations(now, &[revocation], out);
     }
 
     /// Writes the revocations that wait, a batch at a time.

@@ -86,11 +86,16 @@ fn best_of<'a>(table: &'a Table, now: Mono, query: &Query) -> Result<Ranked<'a>,
                 continue;
             }
             let barred = !holder.is_fresh()
+                || holder.is_quiet()
                 || query.exclude.contains(&via)
                 || (query.splice && !advert.compute.splice);
             if barred {
                 kernel::sometimes!(query.exclude.contains(&via), "router: a holder is excluded");
                 kernel::sometimes!(!holder.is_fresh(), "router: a holder is silent");
+                kernel::sometimes!(
+                    holder.is_fresh() && holder.is_quiet(),
+                    "router: a holder does not answer its pings"
+                );
                 kernel::sometimes!(
                     query.splice && !advert.compute.splice,
                     "router: a holder cannot go on from tokens"
@@ -128,17 +133,26 @@ fn best_of<'a>(table: &'a Table, now: Mono, query: &Query) -> Result<Ranked<'a>,
         }
     }
     if best.is_empty() {
-        Err(no_route)
+        let left = table.lately(now).any(|it| is_meant(it, named, query));
+        kernel::sometimes!(
+            left && no_route == NoRoute::UnknownModel,
+            "router: the last holder of a model left a moment ago"
+        );
+        Err(match left {
+            true => beyond_unknown(no_route),
+            false => no_route,
+        })
     } else {
         Ok((best, second))
     }
 }
 
 /// Which model a question means, as far as that is known.
-pub(crate) fn meant(table: &Table, query: &Query) -> Option<ModelId> {
+pub(crate) fn meant(table: &Table, now: Mono, query: &Query) -> Option<ModelId> {
     let named: Option<ModelId> = query.model.parse().ok();
     query.pinned.or(named).or_else(|| {
-        let mut adverts = table.iter().flat_map(|(_, holder)| holder.models().iter());
+        let adverts = table.iter().flat_map(|(_, holder)| holder.models().iter());
+        let mut adverts = adverts.chain(table.lately(now));
         let known = adverts.find(|advert| is_meant(advert, named, query));
         known.map(|advert| advert.model)
     })

@@ -40,7 +40,8 @@
 //! | Deadline            | no route            | watch, models       |
 //!
 //! # Invariants
-//! Nothing is routed to a peer without fresh inbound traffic, to a holder that the question
+//! Nothing is routed to a peer without fresh inbound traffic or that leaves the pings of running
+//! jobs unanswered, to a holder that the question
 //! excludes, or to another model than it pins. At most [`HOLDERS_MAX`] holders and
 //! [`WAITING_MAX`] waiting questions. Equal tables and equal draws give equal choices.
 //!
@@ -54,6 +55,7 @@
 //! were lost with it are asked again by their requests.
 
 mod choose;
+mod lately;
 mod listing;
 mod table;
 
@@ -126,14 +128,14 @@ impl Router {
             kernel::sometimes!(true, "router: a question waits for neighbours to speak");
             self.waiting.push_back(query);
         } else {
-            self.answer(&query, verdict, out);
+            self.answer(now, &query, verdict, out);
         }
     }
 
     /// Answers a question. Where nobody fits, those who know more members are told what is wanted.
-    fn answer(&self, query: &Query, verdict: Verdict, out: &mut Outbox) {
+    fn answer(&self, now: Mono, query: &Query, verdict: Verdict, out: &mut Outbox) {
         if verdict.is_err()
-            && let Some(model) = meant(&self.table, query)
+            && let Some(model) = meant(&self.table, now, query)
         {
             for network in self.table.networks() {
                 out.tell(Letter::Roster(network, roster::Input::Wanted { model }));
@@ -156,7 +158,7 @@ impl Router {
                 kernel::sometimes!(true, "router: a question waits on");
                 self.waiting.push_back(query);
             } else {
-                self.answer(&query, verdict, out);
+                self.answer(now, &query, verdict, out);
             }
         }
     }
@@ -205,7 +207,7 @@ impl Router {
                 self.table.silence_speaker(who, out)
             }
             Exit::Normal | Exit::Stopped | Exit::StartFailed(_) | Exit::NoActor => {
-                self.table.remove_speaker(who)
+                self.table.remove_speaker(who, now)
             }
         };
         if changed {
@@ -237,7 +239,7 @@ impl Machine for Router {
             }
             Input::PeerGone { network, peer } => {
                 let who = Address::Session(network, peer);
-                if self.table.remove_speaker(who) {
+                if self.table.remove_speaker(who, now) {
                     out.unwatch(who);
                     self.on_change(now, out);
                 }

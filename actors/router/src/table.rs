@@ -1,6 +1,7 @@
 //! What sessions and workers said of the holders.
 
 use crate::HOLDERS_MAX;
+use crate::lately::Lately;
 use crate::listing::{Listing, Place};
 use kernel::Outbox;
 use messages::limits::MODELS_MAX;
@@ -15,6 +16,8 @@ pub(crate) struct Table {
     holders: BTreeMap<Via, Holder>,
     /// What the fresh ones serve.
     listing: Listing,
+    /// What those served that left.
+    lately: Lately,
 }
 
 /// One peer or device.
@@ -34,6 +37,8 @@ pub(crate) struct Holder {
 struct Word {
     /// Whether it may be chosen at all.
     fresh: bool,
+    /// Whether it leaves pings unanswered: nothing is routed there before it is heard.
+    quiet: bool,
     /// What it serves; while its engine is away, what it served.
     models: List<ModelAdvert, MODELS_MAX>,
     /// How busy it said it was.
@@ -45,10 +50,11 @@ struct Word {
 }
 
 impl Table {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             holders: BTreeMap::new(),
             listing: Listing::new(),
+            lately: Lately::default(),
         }
     }
 
@@ -58,6 +64,11 @@ impl Table {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Via, &Holder)> {
         self.holders.iter().map(|(via, holder)| (*via, holder))
+    }
+
+    /// What was served until a moment ago by holders that left.
+    pub(crate) fn lately(&self, now: Mono) -> impl Iterator<Item = &ModelAdvert> {
+        self.lately.iter(now)
     }
 
     /// The networks of which a peer has spoken.
@@ -79,6 +90,7 @@ impl Table {
         let via = Via::Peer(state.network, state.peer);
         let word = Word {
             fresh: state.fresh,
+            quiet: state.quiet,
             models: state.models,
             load: state.load,
             in_flight: state.in_flight,
@@ -96,9 +108,11 @@ impl Table {
         load: Load,
         out: &mut Outbox,
     ) -> bool {
-        let (fresh, in_flight, rtt) = (true, 0, Micros::ZERO);
+        let (fresh, quiet) = (true, false);
+        let (in_flight, rtt) = (0, Micros::ZERO);
         let word = Word {
             fresh,
+            quiet,
             models,
             load,
             in_flight,
@@ -127,12 +141,13 @@ impl Table {
         let old = std::mem::replace(&mut holder.word, word);
         holder.chosen = 0;
         let has_room = was_full && !holder.is_full(Mono(0));
+        let is_heard = old.quiet && !holder.word.quiet;
         let changed = (old.fresh, &old.models) != (holder.word.fresh, &holder.word.models);
         if changed {
             self.listing.remove(place(via), old.listed());
             self.listing.add(place(via), holder.word.listed());
         }
-        changed || has_room
+        changed || has_room || is_heard
     }
 
     /// Drops a holder that could not be chosen anyway.
@@ -162,11 +177,12 @@ impl Table {
     }
 
     /// Forgets the holder that this actor spoke for. True where there was one.
-    pub(crate) fn remove_speaker(&mut self, who: Address) -> bool {
+    pub(crate) fn remove_speaker(&mut self, who: Address, now: Mono) -> bool {
         let via = self.spoken_for(who);
         let removed = via.and_then(|via| self.holders.remove_entry(&via));
         if let Some((via, holder)) = &removed {
             self.listing.remove(place(*via), holder.word.listed());
+            self.lately.remember(now, holder.word.listed());
         }
         removed.is_some()
     }
@@ -221,6 +237,7 @@ impl Holder {
     const UNKNOWN: Self = Self {
         word: Word {
             fresh: false,
+            quiet: false,
             models: List::new(),
             load: NO_LOAD,
             in_flight: 0,
@@ -234,6 +251,11 @@ impl Holder {
     /// Whether it may be chosen at all.
     pub(crate) const fn is_fresh(&self) -> bool {
         self.word.fresh
+    }
+
+    /// Whether it leaves pings unanswered.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.word.quiet
     }
 
     /// What it serves, or served.

@@ -143,7 +143,7 @@ impl Admission {
 
     fn turn(&mut self, at: &Sight, who: Address, event: &TraceEvent, found: &mut Findings<'_>) {
         match event {
-            TraceEvent::Letter(letter) => self.takes(at, letter),
+            TraceEvent::Letter(letter) => self.takes(at, letter, found),
             TraceEvent::Effects(effects) => {
                 for effect in effects {
                     if let Effect::Tell(letter) = effect {
@@ -164,7 +164,7 @@ impl Admission {
     }
 
     /// An actor takes a letter.
-    fn takes(&mut self, at: &Sight, letter: &Letter) {
+    fn takes(&mut self, at: &Sight, letter: &Letter, found: &Findings<'_>) {
         if let Letter::Session(network, peer, input) = letter {
             let pair = (at.node, *network, *peer);
             if let Session::Verdict(Verdict::Admit { .. }) = input {
@@ -173,12 +173,22 @@ impl Admission {
                 self.admitted.remove(&pair);
             }
         } else if let Letter::Roster(network, input) = letter {
-            self.roster_takes(at, *network, input);
+            self.roster_takes(at, *network, input, found);
         }
     }
 
-    fn roster_takes(&mut self, at: &Sight, network: NetworkId, input: &Roster) {
-        if let Roster::Revoked { record, .. } = input {
+    /// A human's own word counts from when it is durable: until then it is not answered, and is
+    /// given again where it was lost.
+    fn roster_takes(
+        &mut self,
+        at: &Sight,
+        network: NetworkId,
+        input: &Roster,
+        found: &Findings<'_>,
+    ) {
+        if let Roster::Revoked { from, record } = input
+            && found.index(*from) != Some(at.node)
+        {
             let record_of = &record.record;
             let owned = network_of(record_of.author, "") == network;
             let signed = signed_by(

@@ -187,6 +187,7 @@ fn word(effect: &Effect) -> Option<&'static str> {
             Letter::Transport(transport::Command::Send { frame, .. }) => frame_word(frame),
             Letter::Transport(transport::Command::Close { .. }) => "close",
             Letter::Transport(transport::Command::Open { .. }) => "open",
+            Letter::Router(router::Input::Peer(state)) if state.quiet => "quiet",
             Letter::Router(router::Input::Peer(state)) if state.fresh => "fresh",
             Letter::Router(router::Input::Peer(_)) => "stale",
             Letter::Router(router::Input::PeerGone { .. }) => "gone",

@@ -40,6 +40,23 @@ fn a_roster_that_restarts_is_told_the_peers_record_again() {
 }
 
 #[test]
+fn a_roster_that_restarts_is_told_who_was_revoked_before_it_judges() {
+    let mut bench = Bench::in_phase(Phase::Active);
+    let revoke = |n: u8| {
+        let record = introduction(NodeId([n; 32]), &[]).record;
+        frame(ControlFrame::Revoke(record))
+    };
+    for n in 0..70 {
+        assert_eq!(bench.tell(revoke(n)), "revoked");
+        assert_eq!(bench.tell(revoke(n)), "revoked", "the roster knows better");
+    }
+    let roster = Address::Roster(NETWORK);
+    let told = bench.down(roster, Exit::Killed);
+    assert_eq!(told.matches("revoked").count(), 64);
+    assert!(told.starts_with("watch, revoked") && told.ends_with("judge, active"));
+}
+
+#[test]
 fn a_new_peer_waits_for_a_roster_that_restarts() {
     let mut bench = Bench::in_phase(Phase::Judging);
     assert_eq!(

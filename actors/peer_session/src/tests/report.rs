@@ -8,6 +8,7 @@ use messages::router::Input as ToRouter;
 #[derive(Default)]
 struct Known {
     routable: Option<usize>,
+    quiet: bool,
     shown: Option<usize>,
     facts: usize,
 }
@@ -19,6 +20,7 @@ impl Known {
             match effect {
                 Effect::Tell(Letter::Router(ToRouter::Peer(state))) => {
                     self.routable = Some(state.models.len());
+                    self.quiet = state.quiet;
                 }
                 Effect::Tell(Letter::Observer(ToObserver::Fact(_, fact))) => {
                     let Fact::Peer(fact) = &**fact else { continue };
@@ -65,6 +67,7 @@ impl Known {
 fn up() -> (Bench, Known) {
     let known = Known {
         routable: Some(0),
+        quiet: false,
         shown: Some(0),
         facts: 0,
     };
@@ -93,6 +96,7 @@ fn a_model_is_not_shown_while_the_router_has_no_room_for_it() {
         network: NETWORK,
         peer: PEER,
         fresh: true,
+        quiet: false,
         models: List::new(),
         load: load(0),
         in_flight: 0,
@@ -118,4 +122,25 @@ fn a_peer_that_changes_its_models_all_the_time_is_told_of_ten_times_a_second() {
         known.wait(&mut bench, 1);
     }
     assert!(known.facts <= 11, "{} facts", known.facts);
+}
+
+#[test]
+fn a_peer_that_leaves_pings_of_a_running_job_unanswered_is_quiet_to_the_router_until_it_is_heard() {
+    let (mut bench, mut known) = up();
+    bench.tell(frame(ControlFrame::Pong(1)));
+    let (stream, request) = (StreamId(9), request(1));
+    known.tell(
+        &mut bench,
+        Input::Opened {
+            stream,
+            request,
+            attempt: 1,
+        },
+    );
+    known.wait(&mut bench, 449);
+    assert!(!known.quiet);
+    known.wait(&mut bench, 1);
+    assert!(known.quiet, "as its requests are told");
+    known.tell(&mut bench, frame(ControlFrame::Pong(2)));
+    assert!(!known.quiet, "at once");
 }

@@ -119,13 +119,13 @@ fn a_doubted_holder_that_goes_on_is_kept() {
 fn without_another_holder_a_silent_one_is_waited_for_ten_seconds() {
     let mut rig = streaming();
     check(&mut rig, 250, &["seek"]);
-    // Asked again each 500 ms.
-    for _ in 0..19 {
+    // Asked again each 200 ms.
+    for _ in 0..48 {
         rig.routed(Err(NoRoute::NoneLeft));
-        check(&mut rig, 500, &["seek"]);
+        check(&mut rig, 200, &["seek"]);
     }
     rig.routed(Err(NoRoute::NoneLeft));
-    check(&mut rig, 250, &["cancel", "seek"]);
+    check(&mut rig, 150, &["cancel", "seek"]);
     assert_eq!(rig.phase(), "Routing");
     assert_eq!(rig.outcomes, [(peer(1), Outcome::Failed)]);
 }

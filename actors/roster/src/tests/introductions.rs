@@ -225,7 +225,7 @@ fn what_others_present_for_a_member_does_not_replace_what_it_presented() {
             record: revocation(number),
         })
     };
-    assert_eq!(revoke(66), "revoke, write");
+    assert_eq!(revoke(66), "write, revoke");
     assert_eq!(revoke(100), "cut");
 }
 

@@ -184,7 +184,7 @@ fn a_revocation_from_a_peer_is_applied_written_and_passed_on_once() {
     };
     assert_eq!(
         bench.tell(input()),
-        "revoke, write",
+        "write, revoke",
         "to the one that it did not come from"
     );
     assert_eq!(bench.tell(input()), "·", "it is on its way");
@@ -200,7 +200,7 @@ fn a_revocation_from_a_peer_holds_before_the_disk_has_it() {
         from: node(OWNER),
         record: revocation(100),
     });
-    assert_eq!(said, "cut, write");
+    assert_eq!(said, "write, cut");
     assert_eq!(
         bench.verdict(11, credential(11)),
         Verdict::Deny(Deny::Revoked)

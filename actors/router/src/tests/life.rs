@@ -1,6 +1,6 @@
 //! How it learns, forgets and lists.
 
-use super::{NETWORK, Rig, advert, load, local, node, peer, query, words};
+use super::{NETWORK, Rig, advert, load, local, node, peer, peer_via, query, words};
 use crate::HOLDERS_MAX;
 use kernel::{Effect, Exit, Machine};
 use messages::ports::gateway::Command;
@@ -125,6 +125,60 @@ fn a_list_that_did_not_change_is_not_sent() {
             peer: node(2)
         })),
         "unwatch"
+    );
+}
+
+#[test]
+fn a_holder_that_leaves_pings_unanswered_stays_listed_and_is_not_chosen_before_it_is_heard() {
+    let m = [advert("m", 1, "a")];
+    let quiet = PeerState {
+        quiet: true,
+        ..peer(1, &m)
+    };
+    let mut rig = Rig::routing();
+    let effects = rig.tell(Input::Peer(Box::new(quiet)));
+    assert_eq!(listed(&effects), Some(vec![row("m", 1)]));
+    assert_eq!(rig.route(query(1, "m")).unwrap_err(), NoRoute::NoneLeft);
+    rig.tell(Input::Peer(Box::new(peer(1, &m))));
+    assert_eq!(rig.route(query(2, "m")).unwrap().via, peer_via(1));
+}
+
+#[test]
+fn a_model_whose_last_holder_left_is_missed_for_three_seconds_and_then_unknown() {
+    let mut rig = Rig::routing();
+    rig.tell(Input::Peer(Box::new(peer(1, &[advert("m", 1, "a")]))));
+    let gone = rig.tell(Input::PeerGone {
+        network: NETWORK,
+        peer: node(1),
+    });
+    assert_eq!(listed(&gone), Some(vec![]), "it is listed no more");
+    rig.at(3_999);
+    assert_eq!(rig.route(query(1, "m")).unwrap_err(), NoRoute::NoneLeft);
+    assert_eq!(rig.route(query(2, "n")).unwrap_err(), NoRoute::UnknownModel);
+    rig.at(4_000);
+    assert_eq!(rig.route(query(3, "m")).unwrap_err(), NoRoute::UnknownModel);
+}
+
+#[test]
+fn what_left_is_remembered_within_bounds() {
+    let mut rig = Rig::routing();
+    for n in 0..20 {
+        let models: Vec<_> = (0..30)
+            .map(|m| advert(&format!("{n}-{m}"), m, "a"))
+            .collect();
+        rig.tell(Input::Peer(Box::new(peer(n, &models))));
+        rig.tell(Input::PeerGone {
+            network: NETWORK,
+            peer: node(n),
+        });
+    }
+    let left = rig.route(query(1, "19-29")).unwrap_err();
+    assert_eq!(left, NoRoute::NoneLeft);
+    let first = rig.route(query(2, "0-0")).unwrap_err();
+    assert_eq!(
+        first,
+        NoRoute::UnknownModel,
+        "of so many the first are forgotten"
     );
 }
 

@@ -72,6 +72,7 @@ pub(super) fn peer(n: u8, models: &[ModelAdvert]) -> PeerState {
         network: NETWORK,
         peer: node(n),
         fresh: true,
+        quiet: false,
         models: List::truncated(models.iter().cloned()),
         load: load(0, 0),
         in_flight: 0,

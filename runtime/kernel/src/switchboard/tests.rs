@@ -184,6 +184,7 @@ fn news(peer: u64, n: u32) -> Letter {
         network: NETWORK,
         peer: node(peer),
         fresh: true,
+        quiet: false,
         models: List::new(),
         load: Load::default(),
         in_flight: n,
