@@ -401,7 +401,7 @@ impl Machine for PeerSession {
         let greet = greetings.filter_map(|link| link.talk.greeting).min();
         [
             Some(match self.active {
-                true => self.live.deadline(self.streams.ours() > 0),
+                true => self.live.deadline(),
                 false => at(self.handshake_until, "the handshake is too slow"),
             }),
             greet.map(|sent| at(sent + GREET_AGAIN, "greet again")),

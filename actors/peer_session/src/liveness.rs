@@ -19,7 +19,10 @@ pub(crate) struct Liveness {
     stale_since: Mono,
     /// When the first ping was sent of those after which nothing was heard.
     unheard: Option<Mono>,
-    /// Whether requests with jobs at the peer were told of its silence.
+    /// Whether a job of this node ran at the peer since it last had nothing to answer: a request
+    /// that leaves a holder in doubt leaves the question whether it lives.
+    hurried: bool,
+    /// Whether requests and the router were told of its silence.
     warned: bool,
 }
 
@@ -40,6 +43,7 @@ impl Liveness {
 
     /// A job of this node begins at the peer: its silence is to be noticed soon.
     pub(crate) fn hurry(&mut self, now: Mono) {
+        self.hurried = true;
         self.ping_at = self.ping_at.min(now);
     }
 
@@ -73,7 +77,7 @@ impl Liveness {
         self.fresh = fresh;
     }
 
-    pub(crate) fn deadline(&self, in_use: bool) -> Deadline {
+    pub(crate) fn deadline(&self) -> Deadline {
         let ping = Deadline {
             at: self.ping_at,
             why: "ping",
@@ -89,7 +93,7 @@ impl Liveness {
             },
         };
         match self.unheard {
-            Some(since) if in_use && !self.warned => ping.min(turn).min(Deadline {
+            Some(since) if self.hurried && !self.warned => ping.min(turn).min(Deadline {
                 at: since + QUIET,
                 why: "the peer is quiet",
             }),
@@ -102,10 +106,11 @@ impl PeerSession {
     /// Asks the peer for a sign of life.
     pub(crate) fn ping(&mut self, now: Now, out: &mut Outbox) {
         self.live.ping += 1;
+        self.live.hurried &= self.streams.ours() > 0 || self.live.unheard.is_some();
         self.live.ping_at = now.mono
-            + match self.streams.ours() {
-                0 => PING,
-                _ => PING_IN_USE,
+            + match self.live.hurried {
+                false => PING,
+                true => PING_IN_USE,
             };
         self.live.unheard.get_or_insert(now.mono);
         self.send(ControlFrame::Ping(self.live.ping), out);
@@ -122,7 +127,7 @@ impl PeerSession {
             .live
             .unheard
             .is_some_and(|since| now.mono >= since + QUIET);
-        if quiet && !self.live.warned && self.streams.ours() > 0 {
+        if quiet && self.live.hurried && !self.live.warned {
             self.live.warned = true;
             kernel::sometimes!(true, "session: requests are warned of silence");
             self.warn_requests(out);

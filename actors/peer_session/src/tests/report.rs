@@ -144,3 +144,36 @@ fn a_peer_that_leaves_pings_of_a_running_job_unanswered_is_quiet_to_the_router_u
     known.tell(&mut bench, frame(ControlFrame::Pong(2)));
     assert!(!known.quiet, "at once");
 }
+
+#[test]
+fn a_request_that_leaves_a_silent_peer_leaves_the_question_whether_it_lives() {
+    let (mut bench, mut known) = up();
+    bench.tell(frame(ControlFrame::Pong(1)));
+    let (stream, request) = (StreamId(9), request(1));
+    known.tell(
+        &mut bench,
+        Input::Opened {
+            stream,
+            request,
+            attempt: 1,
+        },
+    );
+    known.wait(&mut bench, 250);
+    let who = Address::Stream(stream);
+    let why = Exit::Normal;
+    known.signal(
+        &mut bench,
+        Signal::Down {
+            who,
+            incarnation: None,
+            why,
+        },
+    );
+    known.wait(&mut bench, 200);
+    assert!(known.quiet);
+    known.tell(&mut bench, frame(ControlFrame::Pong(2)));
+    assert!(!known.quiet);
+    let said = bench.wait(Micros::from_millis(1_000));
+    let pings = said.iter().filter(|turn| *turn == "ping").count();
+    assert_eq!(pings, 1, "there is no hurry");
+}
