@@ -131,6 +131,14 @@ pub struct RequestId {
     pub n: u64,
 }
 
+impl RequestId {
+    /// The span of a trace that stands for it: the low halves of both numbers.
+    #[must_use]
+    pub const fn span(self) -> u64 {
+        self.boot << 32 | self.n & 0xffff_ffff
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.boot, self.n)

@@ -4,7 +4,7 @@ use crate::bounded::{Label, List};
 use crate::limits::{
     BATCH_TOKENS_MAX, MESSAGES_MAX, PROMPT_BYTES_MAX, REASON_BYTES_MAX, TOKEN_BYTES_MAX, TOKENS_MAX,
 };
-use crate::{Digest, JobId, ModelId, Text, Wall};
+use crate::{Digest, JobId, ModelId, Text, TraceContext, Wall};
 use bytes::Bytes;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -123,6 +123,8 @@ pub struct Sampling {
 pub struct Job {
     /// Whose request, and which try.
     pub id: JobId,
+    /// The trace of the request, under this try's own span: tries of one request are told apart.
+    pub trace: TraceContext,
     /// The model, by digest.
     pub model: ModelId,
     /// The messages, verbatim: at most [`PROMPT_BYTES_MAX`].

@@ -18,6 +18,7 @@ mod seed;
 mod text;
 mod ticket;
 mod time;
+mod trace;
 
 pub mod inference_worker;
 pub mod limits;
@@ -50,3 +51,4 @@ pub use seed::Seed;
 pub use text::Text;
 pub use ticket::{Credential, Grant, SignedGrant, Ticket, TicketError, network_of};
 pub use time::{Micros, Mono, Now, Wall};
+pub use trace::TraceContext;

@@ -4,7 +4,9 @@ use crate::bounded::{Label, List};
 use crate::limits::{NAME_BYTES_MAX, STOP_BYTES_MAX, STOPS_MAX};
 use crate::router::{Choice, NoRoute};
 use crate::wire::latest::JobReply;
-use crate::{Class, Digest, Micros, NodeId, Prompt, Refusal, RequestId, StreamId, Wall};
+use crate::{
+    Class, Digest, Micros, NodeId, Prompt, Refusal, RequestId, StreamId, TraceContext, Wall,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a request is built from.
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Seed {
     /// Its id.
     pub request: RequestId,
+    /// The client's trace, or one of its own, under the request's span.
+    pub trace: TraceContext,
     /// This node.
     pub me: NodeId,
     /// The model's name or digest, as the client gave it.

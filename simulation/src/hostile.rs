@@ -19,8 +19,8 @@ use messages::roster::Input as Roster;
 use messages::wire::latest::{ControlFrame, Frame, JobReply, JobRequest};
 use messages::{
     Address, Credential, Digest, Job, JobId, Kind, Label, Letter, LinkId, List, Message, Prompt,
-    Record, RecordClass, RequestId, Role, Sampling, SignedRecord, Stamp, StreamId, Text, Wall,
-    inference_worker,
+    Record, RecordClass, RequestId, Role, Sampling, SignedRecord, Stamp, StreamId, Text,
+    TraceContext, Wall, inference_worker,
 };
 
 /// Numbers of streams that a hostile member opens: no honest end mints any as high.
@@ -98,6 +98,7 @@ impl Mesh {
                 request,
                 attempt: 1,
             },
+            trace: TraceContext::begin([u64::MAX, number], number),
             model: scripted::model(),
             prompt: Prompt::Chat(List::truncated([message])),
             template_time: Wall(0),

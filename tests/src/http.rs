@@ -74,6 +74,12 @@ pub fn post(address: &str, path: &str, body: &str) -> Reply {
     whole(send(address, "POST", path, body))
 }
 
+/// The same with one header more.
+#[must_use]
+pub fn post_with(address: &str, path: &str, header: (&str, &str), body: &str) -> Reply {
+    whole(send_with(address, "POST", path, &[header], body))
+}
+
 /// A request whose answer nobody reads yet. Dropping it hangs up.
 #[derive(Debug)]
 pub struct Asked {
@@ -191,15 +197,29 @@ fn now() -> Instant {
 }
 
 fn send(address: &str, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {
+    send_with(address, method, path, &[], body)
+}
+
+fn send_with(
+    address: &str,
+    method: &str,
+    path: &str,
+    more: &[(&str, &str)],
+    body: &str,
+) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(address).expect("the node listens");
     stream
         .set_read_timeout(Some(READ_WAIT))
         .expect("a time limit");
     let length = body.len();
+    let more: String = more
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+         content-length: {length}\r\nconnection: close\r\n{more}\r\n{body}"
     )
     .expect("the node reads");
     BufReader::new(stream)

@@ -14,7 +14,8 @@
 //! # Output
 //! To the router `Route` and one `Outcome` for each attempt; to a holder the job, the client's
 //! flow and the cancel; to the gateway `Started` once, then `Delta`s, then exactly one `Finished`
-//! or `Failed`, unless the client went away.
+//! or `Failed`, unless the client went away. A job carries the request's trace, under a span
+//! that is the attempt's alone.
 //!
 //! *Routing*: no holder, the router is asked. *Opening*: a holder is asked and has said nothing.
 //! *Streaming*: it has. *Doubting*: it is overdue; the router is asked for another while it may
@@ -105,7 +106,7 @@ mod tries;
 
 use attempt::Attempt;
 use hunt::Hunt;
-use kernel::{Ctx, Deadline, How, Machine, Outbox, Signal, View};
+use kernel::{Ctx, Deadline, Entropy, How, Machine, Outbox, Signal, View};
 use log::Log;
 use messages::ports::{gateway, stream};
 use messages::request_proxy::{Failure, Input, Seed};
@@ -126,6 +127,8 @@ pub struct RequestProxy {
     seed: Seed,
     /// Seeds the sampling of every attempt.
     draw: u64,
+    /// Draws the span of each attempt.
+    entropy: Entropy,
     /// When the client's time is over. Absent before the first turn.
     total: Option<Mono>,
     done: bool,
@@ -159,6 +162,7 @@ impl RequestProxy {
             log: Log::new(seed.max_tokens),
             text: Pipeline::new(seed.stops.iter().map(|stop| &**stop)),
             seed,
+            entropy: ctx.entropy,
             total: None,
             done: false,
             full: false,

@@ -266,7 +266,8 @@ impl RequestProxy {
         self.attempts += 1;
         self.counted += 1;
         self.hunt.stop();
-        let job = Box::new(self.job(&choice));
+        let span = self.entropy.number();
+        let job = Box::new(self.job(&choice, span));
         let attempt = Attempt::begin(now, choice.via, choice.advert, job, self.doubts, out);
         if self.full {
             attempt.flow(Flow::Full, out);
@@ -274,7 +275,7 @@ impl RequestProxy {
         self.attempt = Some(attempt);
     }
 
-    fn job(&self, choice: &Choice) -> Job {
+    fn job(&self, choice: &Choice, span: u64) -> Job {
         let seed = &self.seed;
         let expect = self.first.as_ref().map(|(accepted, _)| accepted.prompt);
         Job {
@@ -283,6 +284,7 @@ impl RequestProxy {
                 request: seed.request,
                 attempt: self.attempts,
             },
+            trace: seed.trace.under(span),
             model: choice.advert.model,
             prompt: seed.prompt.clone(),
             template_time: seed.arrived,

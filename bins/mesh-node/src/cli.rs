@@ -107,7 +107,8 @@ pub(crate) struct Serve {
     /// A file whose one line clients must present as their API key.
     #[arg(long, value_name = "FILE")]
     pub(crate) api_key_file: Option<PathBuf>,
-    /// How logs are written to standard error [default: pretty].
+    /// How logs are written to standard error [default: pretty]; `MESH_LOG` chooses which, as in
+    /// `warn,job=info`.
     #[arg(long, value_enum)]
     pub(crate) log: Option<LogForm>,
 }

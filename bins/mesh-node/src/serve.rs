@@ -103,7 +103,7 @@ fn started(node: &Node) -> Value {
 
 pub(crate) fn start_logs(form: LogForm) {
     let filter = EnvFilter::try_from_env("MESH_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,host=info,node=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,host=info,node=info,job=info"));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

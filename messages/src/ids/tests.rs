@@ -80,6 +80,18 @@ fn ids_of_different_kinds_print_alike_and_short_forms_are_prefixes() {
 }
 
 #[test]
+fn a_requests_span_has_the_low_halves_of_its_numbers() {
+    for (boot, n, span) in [
+        (3, 14, 0x3_0000_000e),
+        (1 << 32 | 5, 7 << 32 | 6, 0x5_0000_0006),
+        (u64::MAX, u64::MAX, u64::MAX),
+        (0, 0, 0),
+    ] {
+        assert_eq!(RequestId { boot, n }.span(), span);
+    }
+}
+
+#[test]
 fn ids_are_in_the_order_of_their_bytes() {
     for at in 0..32 {
         for (one, other) in [(0, 1), (1, 255), (127, 128), (7, 7)] {

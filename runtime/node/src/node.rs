@@ -235,6 +235,7 @@ fn http_config(
         console: config.console,
         me,
         boot,
+        trace_seed: random_bytes().map_err(text)?,
         version: config.version.clone(),
         api_key,
         names: Vec::new(),

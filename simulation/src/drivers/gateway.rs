@@ -9,7 +9,7 @@ use messages::ports::gateway::{Command, Place, Seam};
 use messages::request_proxy::{Failure, Flow, Input, Seed};
 use messages::{
     Address, Digest, EndReason, Label, Letter, List, Message, Micros, ModelAdvert, NodeId, Prompt,
-    RequestId, Role, Text, Usage, Wall,
+    RequestId, Role, Text, TraceContext, Usage, Wall,
 };
 use reader::{Pushed, Reader};
 use std::collections::BTreeMap;
@@ -76,8 +76,11 @@ impl Ask {
             role: Role::User,
             content: Text::from(self.prompt.as_str()),
         };
+        // From the ids and not drawn: a client that asks shifts nobody's chance.
+        let trace = Digest::of("simulated trace", &[&me.0]).short();
         Seed {
             request,
+            trace: TraceContext::begin([trace, request.span()], request.span()),
             me,
             model: Label::truncated(&self.model),
             prompt: Prompt::Chat(List::truncated([message])),

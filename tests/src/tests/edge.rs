@@ -1,8 +1,9 @@
 //! The API as clients use it, at a real node.
 
 use super::mesh::{chat, scripted, ticket};
-use crate::{Folder, Node, ask, get, post, stream};
+use crate::{Folder, LOG, Node, ask, get, post, post_with, stream};
 use serde_json::{Value, json};
+use std::fs;
 
 const CHAT: &str = "/v1/chat/completions";
 const TEXT: &str = "/v1/completions";
@@ -174,4 +175,67 @@ fn a_client_that_hangs_up_frees_its_slot_here_and_across_the_mesh() {
             b.wait_for("no stream", |status| status["peers"][0]["streams"] == 0);
         }
     }
+}
+
+/// What a home's node logged of jobs that crossed, each line's own fields.
+fn job_lines(home: &Folder) -> Vec<Value> {
+    let log = fs::read_to_string(home.path().join(LOG)).expect("a log");
+    assert!(!log.contains("the secret question"), "{log}");
+    let lines = log.lines().map(|line| -> Value {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    });
+    let of_jobs = lines.filter(|line| line["target"] == "job");
+    of_jobs
+        .map(|line| {
+            assert_eq!(line["level"], "INFO", "{line}");
+            line["fields"].clone()
+        })
+        .collect()
+}
+
+#[test]
+fn a_clients_trace_is_in_the_log_of_the_node_that_serves_it_and_of_the_one_that_asks() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let a = scripted(&home_a, "0", &["--log", "json"]);
+    let join = ticket(&home_a);
+    let b = Node::serve(home_b.path(), &["--join", &join, "--log", "json"]);
+    b.wait_for_model("scripted", true);
+    let body = json!({ "model": "scripted", "max_tokens": 3, "messages": [
+        { "role": "user", "content": "the secret question" },
+    ] })
+    .to_string();
+    let given = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let traced = post_with(&b.api, CHAT, ("traceparent", &given), &body);
+    let malformed = given.to_uppercase();
+    let malformed = post_with(&b.api, CHAT, ("traceparent", &malformed), &body);
+    let untraced = post(&b.api, CHAT, &body);
+    // A node's own jobs cross nothing.
+    let local = post_with(&a.api, CHAT, ("traceparent", &given), &body);
+    assert_eq!(local.status, 200, "{}", local.text());
+    let (served, asked) = (job_lines(&home_a), job_lines(&home_b));
+    assert_eq!((served.len(), asked.len()), (3, 3), "{served:?} {asked:?}");
+    let mut traces = Vec::new();
+    for (at, reply) in [traced, malformed, untraced].iter().enumerate() {
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.header("x-mesh-served-by"), Some(a.id.as_str()));
+        let told: Vec<_> = reply.header("traceresponse").unwrap().split('-').collect();
+        let (served, asked) = (&served[at], &asked[at]);
+        for line in [served, asked] {
+            assert_eq!(line["trace"], told[1], "{line}");
+            assert_eq!(line["request"], reply.header("x-request-id").unwrap());
+            assert_eq!(
+                (&line["attempt"], &line["model"]),
+                (&json!(1), &asked["model"])
+            );
+        }
+        // The holder serves under the span that the asking node gave the try.
+        assert_eq!(served["parent"], asked["span"]);
+        assert_ne!(asked["span"], told[2], "the request's own");
+        assert_eq!(served["origin"], b.id[..10]);
+        assert_eq!(asked["holder"], a.id[..10]);
+        traces.push(told[1].to_owned());
+    }
+    assert_eq!(traces[0], TRACE);
+    assert!(traces[1] != TRACE && traces[2] != TRACE && traces[1] != traces[2]);
 }

@@ -10,7 +10,7 @@ use iroh::endpoint::Connection;
 use messages::wire::latest::{ControlFrame, Deny, Frame, JobReply, JobRequest, Purpose};
 use messages::{
     Digest, Job, JobId, Label, List, ModelAdvert, ModelId, NodeId, Prompt, RequestId, Sampling,
-    Text, Wall,
+    Text, TraceContext, Wall,
 };
 use peer::{Peer, read_frame};
 use std::fs;
@@ -293,6 +293,7 @@ fn job(origin: NodeId) -> Vec<u8> {
             request: RequestId { boot: 1, n: 1 },
             attempt: 1,
         },
+        trace: TraceContext::begin([1, 2], 3),
         model: kernel::scripted::model(),
         prompt: Prompt::Raw(Text::from("once upon a time".to_owned())),
         template_time: Wall(0),

@@ -19,7 +19,7 @@ use messages::wire::latest::{JobReply, Refused};
 use messages::{
     Address, DeviceId, Digest, EndReason, Job, JobId, Label, Letter, List, Micros, ModelAdvert,
     ModelId, Mono, NodeId, Now, Prompt, Refusal, RequestId, Sampling, Signature, StreamId, TokenId,
-    Wall, observer, request_proxy, roster, router,
+    TraceContext, Wall, observer, request_proxy, roster, router,
 };
 use std::sync::Arc;
 
@@ -307,6 +307,7 @@ pub(crate) fn id(origin: char, n: u64, attempt: u32) -> JobId {
 pub(crate) fn job(id: JobId) -> Job {
     Job {
         id,
+        trace: TraceContext::begin([1, 2], 3),
         model: scripted::model(),
         prompt: Prompt::Raw("hello".into()),
         template_time: Wall(0),

@@ -20,8 +20,8 @@ use messages::wire::latest::{ControlFrame, Deny, Hello, Introduction, Load};
 use messages::{
     Address, Capabilities, Compute, Credential, DeviceId, Digest, Job, JobId, Kind, Label, Letter,
     LinkId, List, ModelAdvert, ModelId, NetworkId, NodeId, Prompt, Record, RecordClass, RequestId,
-    Sampling, Signature, SignedRecord, Stamp, StreamId, Text, inference_worker, observer,
-    request_proxy, roster, router,
+    Sampling, Signature, SignedRecord, Stamp, StreamId, Text, TraceContext, inference_worker,
+    observer, request_proxy, roster, router,
 };
 use std::sync::Arc;
 
@@ -302,6 +302,7 @@ fn job(origin: NodeId, n: u64) -> Box<Job> {
             request: request(n),
             attempt: 1,
         },
+        trace: TraceContext::begin([1, 2], 3),
         model: MODEL,
         prompt: Prompt::Raw(Text::from("what lingers")),
         template_time: WALL,

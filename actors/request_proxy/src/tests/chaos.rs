@@ -197,6 +197,7 @@ fn check(draw: u64, seen: &mut Seen) {
         Some(Ended::Failed(_)) => seen.failed += 1,
         None => panic!("seed {draw}: it never ends, {:?}", rig.proxy),
     }
+    super::trace::check(seed().trace, rig.jobs.iter().map(|(_, job)| job));
     seen.attempts_max = seen.attempts_max.max(rig.attempt());
     assert_eq!(
         rig.outcomes.len(),

@@ -10,6 +10,7 @@ mod splice;
 mod stall;
 mod stops;
 mod text;
+mod trace;
 
 use crate::RequestProxy;
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use messages::wire::latest::{Accepted, Beacon, End, JobReply, Refused};
 use messages::{
     Address, Compute, DeviceId, Digest, EndReason, Job, Label, Letter, List, Micros, Mono,
     NetworkId, NodeId, Now, Prompt, Refusal, RequestId, Signature, StreamId, Text, TokenBatch,
-    TokenId, TokenPiece, Usage, Wall,
+    TokenId, TokenPiece, TraceContext, Usage, Wall,
 };
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ pub(super) const fn peer(n: u8) -> Via {
 pub(super) fn seed() -> Seed {
     Seed {
         request: REQUEST,
+        trace: TraceContext::begin([1, 2], 3),
         me: ME,
         model: Label::truncated("scripted"),
         prompt: Prompt::Raw(Text::from("say something")),

@@ -6,8 +6,8 @@ use crate::completion::{self, Arrival};
 use crate::error::ApiError;
 use crate::front::{Side, model_json};
 use crate::reply::{Reply, json};
-use crate::trace::{TRACERESPONSE, Trace};
-use crate::{guard, management};
+use crate::trace::TRACERESPONSE;
+use crate::{guard, management, trace};
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -38,16 +38,16 @@ pub(crate) async fn serve(
     side: Side,
     request: Request<Incoming>,
 ) -> Response<Reply> {
-    let arrival = Arrival {
-        id: gate.front.mint(),
-        at: gate.port.now(),
-    };
-    let echo = request_id(request.headers(), arrival.id);
-    let trace = Trace::of(request.headers());
-    if let Some(trace) = trace {
-        tracing::debug!(request = %arrival.id, trace = trace.id, "a request of a trace");
+    let (id, at) = (gate.front.mint(), gate.port.now());
+    let given = trace::given(request.headers());
+    if let Some(given) = given {
+        let (trace, parent) = (given.trace_id(), given.parent_id());
+        tracing::debug!(request = %id, %trace, %parent, "a request of a client's trace");
     }
-    let traced = trace.and_then(|trace| trace.response(arrival.id));
+    let trace = given.unwrap_or_else(|| gate.front.begin_trace());
+    let trace = trace.under(id.span());
+    let arrival = Arrival { id, at, trace };
+    let echo = request_id(request.headers(), id);
     let mut unread = !request.body().is_end_stream();
     let mut response = match answer(&gate, side, arrival, request, &mut unread).await {
         Ok(response) => response,
@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     let took = gate.port.now().mono.since(arrival.at.mono);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, echo);
-    if let Some(traced) = traced {
+    if let Some(traced) = trace::response(arrival.trace) {
         headers.insert(TRACERESPONSE, traced);
     }
     headers.insert(PROCESSING_MS, HeaderValue::from(took.as_millis()));

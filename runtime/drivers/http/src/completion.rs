@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use messages::request_proxy::{Failure, Seed};
-use messages::{Digest, Micros, Mono, NodeId, Now, RequestId};
+use messages::{Digest, Micros, Mono, NodeId, Now, RequestId, TraceContext};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,12 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that is sent whole: far above what the longest context comes to.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Which request, and when it came.
+/// Which request, when it came, and the trace that it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     pub(crate) id: RequestId,
     pub(crate) at: Now,
+    pub(crate) trace: TraceContext,
 }
 
 /// A request whose holder took it.
@@ -155,6 +156,7 @@ fn seed(gate: &Gate, arrival: Arrival, ask: Ask, total: Duration) -> Seed {
     let salt = config.api_key.as_ref().map_or(&[][..], |key| key.salt());
     Seed {
         request: arrival.id,
+        trace: arrival.trace,
         me: config.me,
         model: ask.model,
         prompt: ask.prompt,

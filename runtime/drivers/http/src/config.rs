@@ -22,6 +22,8 @@ pub struct HttpConfig {
     pub me: NodeId,
     /// The node's durable boot counter: the first half of every request's id.
     pub boot: u64,
+    /// Drawn anew at each boot: from it come the traces of requests that bring none.
+    pub trace_seed: [u8; 32],
     /// The program's version, for the status.
     pub version: String,
     /// What clients must present. Required where a listener is reachable from other machines.

@@ -2,7 +2,8 @@
 
 use crate::config::{API_FLAG, CONSOLE_FLAG, HttpConfig};
 use bytes::Bytes;
-use messages::{ModelAdvert, QueryId, RequestId, Wall};
+use kernel::Entropy;
+use messages::{ModelAdvert, QueryId, RequestId, TraceContext, Wall};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -40,6 +41,8 @@ struct Shared {
     addresses: Addresses,
     requests: AtomicU64,
     queries: AtomicU64,
+    /// Draws the traces of requests that come without one.
+    traces: Mutex<Entropy>,
     since: OnceLock<Wall>,
     models: RwLock<Arc<Models>>,
 }
@@ -69,12 +72,14 @@ impl Front {
             api: at(&api)?,
             console: at(&console)?,
         };
+        let traces = Mutex::new(Entropy::from_seed(config.trace_seed));
         Ok(Self(Arc::new(Shared {
             config,
             listeners: Mutex::new(Some([api, console])),
             addresses,
             requests: AtomicU64::new(0),
             queries: AtomicU64::new(0),
+            traces,
             since: OnceLock::new(),
             models: RwLock::new(Arc::new(Models::new(Vec::new(), Wall::default()))),
         })))
@@ -132,6 +137,13 @@ impl Front {
             boot: self.0.config.boot,
             n,
         }
+    }
+
+    /// A trace that nobody else has.
+    pub(crate) fn begin_trace(&self) -> TraceContext {
+        let mut traces = self.0.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut number = || traces.number();
+        TraceContext::begin([number(), number()], number())
     }
 
     pub(crate) fn mint_query(&self) -> QueryId {

@@ -2,6 +2,7 @@
 
 use crate::control::{open_now, reset};
 use crate::frames::FrameReader;
+use crate::line::JobLine;
 use crate::links::DRAIN_WAIT;
 use crate::outgoing::{Unwritten, write_out};
 use crate::shared::{Shared, code};
@@ -71,7 +72,7 @@ impl Shared {
         request: RequestId,
         job: Box<Job>,
     ) -> Option<Ask> {
-        let attempt = job.id.attempt;
+        let (attempt, line) = (job.id.attempt, JobLine::of(&job));
         let frame = JobRequest::Open(job).encode().ok()?;
         let mut links = self.links();
         let large = Arc::clone(&links.links.get(&link)?.large);
@@ -99,6 +100,8 @@ impl Shared {
             id,
             request,
             attempt,
+            holder: peer,
+            line,
             bytes,
             send,
             reader: FrameReader::sharing(recv, large),
@@ -114,6 +117,8 @@ struct Ask {
     id: messages::StreamId,
     request: RequestId,
     attempt: u32,
+    holder: NodeId,
+    line: JobLine,
     /// The preface and the request.
     bytes: Vec<Bytes>,
     send: SendStream,
@@ -128,6 +133,8 @@ impl Ask {
         let Self {
             request,
             attempt,
+            holder,
+            line,
             bytes,
             mut send,
             mut reader,
@@ -140,6 +147,8 @@ impl Ask {
         let deliver = Deliver {
             request,
             attempt,
+            holder,
+            line,
             inbox: &inbox,
             leaf: &leaf,
             shared,
@@ -172,6 +181,8 @@ async fn over(alive: &mut watch::Receiver<()>) {
 struct Deliver<'a> {
     request: RequestId,
     attempt: u32,
+    holder: NodeId,
+    line: JobLine,
     inbox: &'a AskInbox,
     leaf: &'a LeafPort,
     shared: &'a Shared,
@@ -192,6 +203,7 @@ async fn exchange(
     }
     drop(bytes);
     let mut flow = deliver.inbox.flow.subscribe();
+    let mut accepted = false;
     loop {
         // What is not read fills the stream's window, and then the serving side's queue.
         if *flow.borrow_and_update() == Flow::Full {
@@ -207,6 +219,11 @@ async fn exchange(
         match reply {
             Ok(reply) if reply.attempt() == deliver.attempt => {
                 let last = reply.is_last();
+                // Once, whatever a holder says.
+                if matches!(reply, JobReply::Accepted(_)) && !accepted {
+                    accepted = true;
+                    deliver.line.is_served_by(deliver.holder);
+                }
                 match deliver.deliver(reply).await {
                     Ok(()) if last => return AskEnd::Told,
                     Ok(()) => {}

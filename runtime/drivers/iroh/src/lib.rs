@@ -36,6 +36,7 @@ mod endpoint;
 mod frames;
 mod jobs;
 mod keepsake;
+mod line;
 mod links;
 mod outgoing;
 mod reach;

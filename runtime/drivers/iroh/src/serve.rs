@@ -4,6 +4,7 @@ mod reply;
 
 use crate::control::reset;
 use crate::frames::FrameReader;
+use crate::line::JobLine;
 use crate::links::EARLY_STREAMS_MAX;
 use crate::shared::{Shared, code};
 use host::Leaf;
@@ -116,6 +117,7 @@ impl Shared {
                 return reset(&mut send, reader.recv_mut(), code::BAD);
             }
         };
+        let line = JobLine::of(&job);
         let inbox = Arc::new(ReplyInbox::new(job.id.attempt, last_words));
         let leaf = self
             .port
@@ -124,6 +126,7 @@ impl Shared {
         leaf.tell(Letter::Session(network, peer, input));
         let serve = reply::Serve {
             stream,
+            line,
             send,
             recv: reader.into_recv(),
             alive,

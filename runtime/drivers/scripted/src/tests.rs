@@ -5,7 +5,8 @@ use kernel::{Child, Failure, Restart, Signer, Turn};
 use messages::ports::engine::{Command, Drawn, Event, Stepped};
 use messages::{
     Address, Branch, DeviceId, Digest, EndReason, Job, JobId, Letter, List, Mono, NodeId, Prompt,
-    Refusal, RequestId, Sampling, Seed, Signature, Text, TokenId, Wall, inference_worker,
+    Refusal, RequestId, Sampling, Seed, Signature, Text, TokenId, TraceContext, Wall,
+    inference_worker,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,6 +126,7 @@ fn job(n: u64, resumed: u32) -> Job {
             request,
             attempt: 1,
         },
+        trace: TraceContext::begin([1, 2], 3),
         model: model(),
         prompt: Prompt::Raw(Text::from("twelve bytes")),
         template_time: Wall(0),

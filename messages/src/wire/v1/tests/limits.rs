@@ -171,7 +171,7 @@ fn serde_bytes(len: usize) -> bytes::Bytes {
 /// A job's fields, its prompt and resumed tokens given apart.
 fn job_with(prompt: &impl Serialize, resume: &impl Serialize) -> Vec<u8> {
     let job = samples::job();
-    let head = postcard::to_stdvec(&(job.id, job.model)).unwrap();
+    let head = postcard::to_stdvec(&(job.id, job.trace, job.model)).unwrap();
     let middle = (job.template_time, job.sampling, job.max_tokens);
     let parts = [
         head,
@@ -246,6 +246,16 @@ fn values_out_of_their_range_are_refused() {
     assert!(ControlFrame::decode_body(10, &[2]).is_err());
     assert!(ControlFrame::decode_body(4, &[6, 1, 0xff]).is_err());
     assert!(JobReply::decode_body(5, &[1, 9]).is_err());
+    // A job of a trace without an id, and one under a span without.
+    let (job, resume) = (samples::job(), List::<TokenId, TOKENS_MAX>::new());
+    let body = job_with(&job.prompt, &resume);
+    let trace_at = postcard::to_stdvec(&job.id).unwrap().len();
+    assert!(JobRequest::decode_body(1, &body).is_ok());
+    for zeros in [0..16, 16..24] {
+        let mut body = body.clone();
+        body[trace_at..][zeros].fill(0);
+        assert!(JobRequest::decode_body(1, &body).is_err());
+    }
     // A number over 64 bits.
     assert!(ControlFrame::decode_body(5, &[0xff; 10]).is_err());
 }

@@ -7,7 +7,8 @@ use crate::wire::latest::{
 use crate::{
     Compute, Credential, Digest, EndReason, Grant, Job, JobId, Kind, Label, List, Message, ModelId,
     NetworkId, NodeId, Prompt, Record, RecordClass, Refusal, RequestId, Role, Sampling, Signature,
-    SignedGrant, SignedRecord, Stamp, Text, TicketKey, TokenBatch, TokenId, TokenPiece, Wall,
+    SignedGrant, SignedRecord, Stamp, Text, TicketKey, TokenBatch, TokenId, TokenPiece,
+    TraceContext, Wall,
 };
 use bytes::Bytes;
 
@@ -128,6 +129,7 @@ pub(super) fn job() -> Job {
             request: RequestId { boot: 2, n: 300 },
             attempt: 3,
         },
+        trace: TraceContext::new([7; 16], [8; 8], 1).unwrap(),
         model: ModelId([4; 32]),
         prompt: Prompt::Chat(List::truncated(messages)),
         template_time: Wall(1_000),

@@ -1,10 +1,12 @@
 //! What is around an answer: methods, preflights, traces, ids.
 
-use super::{BOOT, Stage, script, streamed};
+use super::{BOOT, Response, Stage, script, streamed};
 use crate::config::ApiKey;
+use std::collections::BTreeSet;
 
 const PATH: &str = "/v1/chat/completions";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN: &str = "00f067aa0ba902b7";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preflight_is_told_no_without_a_key_and_no_answer_has_cors_headers() {
@@ -75,7 +77,7 @@ async fn head_is_get_without_its_body() {
 async fn a_trace_is_answered_under_the_requests_own_span() {
     let stage = Stage::new().await;
     let mut client = stage.client().await;
-    let given = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let given = format!("00-{TRACE}-{SPAN}-01");
     let headers = [("traceparent", given.as_str()), ("x-request-id", "mine")];
     let body = script("say x").to_string();
     for (method, path, status) in [("POST", PATH, 200), ("GET", "/none", 404)] {
@@ -83,42 +85,87 @@ async fn a_trace_is_answered_under_the_requests_own_span() {
             .request(method, path, &headers, body.as_bytes())
             .await;
         assert_eq!(response.status(), status);
-        let told = response.head.header("traceresponse").expect("a trace");
-        let parts: Vec<&str> = told.split('-').collect();
-        assert_eq!((parts[0], parts[1], parts[3]), ("00", TRACE, "01"));
-        assert_eq!(&parts[2][..8], format!("{BOOT:08x}"));
-        assert_ne!(&parts[2][8..], "00000000");
+        let [version, trace, span, flags] = told(&response);
+        assert_eq!((version, trace, flags), ("00", TRACE, "01"));
+        assert_eq!(&span[..8], format!("{BOOT:08x}"));
+        assert_ne!(&span[8..], "00000000");
         assert_eq!(response.head.header("x-request-id"), Some("mine"));
     }
 }
 
+/// What a response says of the trace: its version, the trace, the span, the flags.
+fn told(response: &Response) -> [&str; 4] {
+    let told = response.head.header("traceresponse").expect("a trace");
+    let parts: Vec<&str> = told.split('-').collect();
+    parts.try_into().expect("four parts")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_malformed_trace_counts_as_none() {
+async fn a_request_without_a_trace_or_with_a_malformed_one_begins_its_own() {
     let stage = Stage::new().await;
     let mut client = stage.client().await;
-    let span = "00f067aa0ba902b7";
+    let one = format!("00-{TRACE}-{SPAN}-01");
     let table = [
-        (format!("00-{TRACE}-{span}-00"), true),
-        (format!("cc-{TRACE}-{span}-00-more"), true),
-        (format!("00-{TRACE}-{span}-00-more"), false),
-        (format!("ff-{TRACE}-{span}-00"), false),
-        (format!("00-{}-{span}-00", TRACE.to_uppercase()), false),
-        (format!("00-{}-{span}-00", "0".repeat(32)), false),
-        (format!("00-{TRACE}-{}-00", "0".repeat(16)), false),
-        (format!("00-{TRACE}{TRACE}-{span}-00"), false),
-        (format!("00-{TRACE}-{span}"), false),
-        ("x".to_owned(), false),
-        (String::new(), false),
+        (vec![one.clone()], Some("01")),
+        (vec![format!("00-{TRACE}-{SPAN}-00")], Some("00")),
+        (vec![format!("00-{TRACE}-{SPAN}-ff")], Some("03")),
+        (vec![format!("cc-{TRACE}-{SPAN}-01-more")], Some("01")),
+        (vec![], None),
+        (vec![one.clone(), one], None),
+        (vec![format!("00-{TRACE}-{SPAN}-00-more")], None),
+        (vec![format!("ff-{TRACE}-{SPAN}-00")], None),
+        (vec![format!("00-{}-{SPAN}-00", TRACE.to_uppercase())], None),
+        (vec![format!("00-{}-{SPAN}-00", "0".repeat(32))], None),
+        (vec![format!("00-{TRACE}-{}-00", "0".repeat(16))], None),
+        (vec![format!("00-{TRACE}{TRACE}-{SPAN}-00")], None),
+        (vec![format!("00-{TRACE}-{SPAN}")], None),
+        (vec!["x".to_owned()], None),
+        (vec![String::new()], None),
     ];
-    for (given, taken) in table {
-        let headers = [("traceparent", given.as_str())];
+    let mut own = BTreeSet::new();
+    for (given, flags) in &table {
+        let headers: Vec<_> = given.iter().map(|it| ("traceparent", &**it)).collect();
         let response = client.request("GET", "/health", &headers, b"").await;
         assert_eq!(response.status(), 200);
-        let told = response.head.header("traceresponse");
-        assert_eq!(told.is_some(), taken, "{given}");
+        let [version, trace, span, told_flags] = told(&response);
+        assert_eq!(version, "00");
+        assert_eq!(&span[..8], format!("{BOOT:08x}"), "the request's own");
+        match flags {
+            Some(flags) => assert_eq!((trace, told_flags), (TRACE, *flags), "{given:?}"),
+            None => {
+                // Nobody asked for a record of it.
+                assert_eq!((trace.len(), told_flags), (32, "00"), "{given:?}");
+                assert!(own.insert(trace.to_owned()), "{given:?}");
+            }
+        }
     }
-    let one = format!("00-{TRACE}-{span}-00");
-    let twice = [("traceparent", one.as_str()); 2];
-    let response = client.request("GET", "/health", &twice, b"").await;
-    assert_eq!(response.head.header("traceresponse"), None);
+    assert!(own.len() == 11 && !own.contains(TRACE), "{own:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_is_of_the_trace_that_its_client_was_told_and_under_a_span_of_its_own() {
+    let mut stage = Stage::new().await;
+    let mut client = stage.client().await;
+    let body = script("say x").to_string();
+    let given = format!("00-{TRACE}-{SPAN}-01");
+    let malformed = given.to_uppercase();
+    let mut spans = BTreeSet::from([SPAN.to_owned()]);
+    for (header, of) in [
+        (Some(given.as_str()), Some(TRACE)),
+        (Some(malformed.as_str()), None),
+        (None, None),
+    ] {
+        let headers: Vec<_> = header.map(|it| ("traceparent", it)).into_iter().collect();
+        let body = body.as_bytes();
+        let response = client.request("POST", PATH, &headers, body).await;
+        assert_eq!(response.status(), 200);
+        let [_, trace, span, flags] = told(&response);
+        let job = stage.next_job().await;
+        assert_eq!(job.trace.trace_id().to_string(), trace, "{header:?}");
+        assert_eq!(of.is_some(), trace == TRACE, "{header:?}");
+        assert_eq!(flags, if of.is_some() { "01" } else { "00" });
+        assert!(job.trace.to_string().ends_with(flags), "{}", job.trace);
+        assert!(spans.insert(span.to_owned()), "the request's");
+        assert!(spans.insert(job.trace.parent_id().to_string()), "the try's");
+    }
 }

@@ -154,6 +154,7 @@ fn config() -> HttpConfig {
         console: any,
         me: ME,
         boot: BOOT,
+        trace_seed: [7; 32],
         version: "1.2.3".to_owned(),
         api_key: None,
         names: Vec::new(),

@@ -1,6 +1,7 @@
 //! The serving side of one job stream: a bounded queue of replies and the task that writes them.
 
 use crate::control::reset;
+use crate::line::JobLine;
 use crate::outgoing::{Unwritten, finish_out, write_out};
 use crate::shared::{Shared, code};
 use bytes::Bytes;
@@ -46,6 +47,7 @@ struct Queue {
 /// The serving end of one stream.
 pub(super) struct Serve {
     pub(super) stream: StreamId,
+    pub(super) line: JobLine,
     pub(super) send: SendStream,
     pub(super) recv: RecvStream,
     pub(super) alive: watch::Receiver<()>,
@@ -59,6 +61,7 @@ impl Serve {
     pub(super) async fn run(self, shared: &Shared) {
         let Self {
             stream,
+            line,
             mut send,
             mut recv,
             mut alive,
@@ -67,7 +70,7 @@ impl Serve {
         } = self;
         let stopped = send.stopped();
         let end = tokio::select! {
-            end = inbox.write(&mut send) => end,
+            end = inbox.write(&mut send, &line) => end,
             () = inbox.decided_late() => Err(code::LOST),
             () = inbox.owner_lost() => Err(code::LOST),
             () = inbox.report(stream, &leaf) => Err(code::LOST),
@@ -109,11 +112,18 @@ impl ReplyInbox {
     }
 
     /// Writes replies up to the last one.
-    async fn write(&self, send: &mut SendStream) -> Result<(), iroh::endpoint::VarInt> {
+    async fn write(
+        &self,
+        send: &mut SendStream,
+        line: &JobLine,
+    ) -> Result<(), iroh::endpoint::VarInt> {
         loop {
             let (replies, bytes, last) = self.next().await;
             let mut frames = Vec::with_capacity(replies.len());
             for reply in replies {
+                if matches!(reply, JobReply::Accepted(_)) {
+                    line.is_served_here();
+                }
                 match reply.encode() {
                     Ok(frame) => frames.push(Bytes::from(frame)),
                     Err(error) => {

@@ -9,7 +9,7 @@ use messages::ports::transport::Command;
 use messages::wire::latest::{ControlFrame, Hello};
 use messages::{
     Address, Branch, Digest, Job, JobId, Label, Letter, LinkId, List, ModelId, NetworkId, NodeId,
-    Prompt, RequestId, Sampling, Seed, Signature, Text, Wall, peer_session, roster,
+    Prompt, RequestId, Sampling, Seed, Signature, Text, TraceContext, Wall, peer_session, roster,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -309,6 +309,7 @@ pub(super) fn job(origin: NodeId, n: u64, attempt: u32) -> Box<Job> {
             request: request(n),
             attempt,
         },
+        trace: TraceContext::begin([1, 2], 3),
         model: ModelId([1; 32]),
         prompt: Prompt::Raw(Text::from("once upon a time".to_owned())),
         template_time: Wall(0),

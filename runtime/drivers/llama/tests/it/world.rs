@@ -7,8 +7,8 @@ use kernel::{Child, Effect, Exit, Failure, Restart, Signal, Signer, Turn};
 use messages::ports::engine::{Command, Drawn, Event};
 use messages::{
     Address, Branch, DeviceId, Digest, EndReason, Job, JobId, Letter, List, Message, ModelAdvert,
-    ModelId, NodeId, Prompt, RequestId, Role, Sampling, Seed, Signature, Text, TokenId, Wall,
-    inference_worker,
+    ModelId, NodeId, Prompt, RequestId, Role, Sampling, Seed, Signature, Text, TokenId,
+    TraceContext, Wall, inference_worker,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -199,6 +199,7 @@ impl World {
                 request,
                 attempt: 1,
             },
+            trace: TraceContext::begin([1, 2], 3),
             model,
             prompt,
             template_time: Wall(0),
