@@ -23,13 +23,13 @@
 //! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, a ping and "fresh";
 //! "fresh" and "stale" are `Router::Peer`; "serve" is `Stream::Serve`, `Worker::Job` and a watch;
 //! "opened" is a watch and `Proxy::Opened`, "no" is `NotOpened`; "born" is a watch on each of the
-//! four neighbours; "·" is nothing. Facts for people are left out; changes of the peer's adverts, load and path reach the router within 100 ms, and
-//! people are shown the models that the router was told of, in the same turn: never one that no
-//! request would find.
+//! four neighbours; "·" is nothing. Facts for people are left out; changes of the peer's adverts,
+//! load and path reach the router within 100 ms, and people are shown the models that the router
+//! was told of, in the same turn: never one that no request would find.
 //!
 //! | input          | greeting  | judging      | admitting    | active               | closing    |
 //! |----------------|-----------|--------------|--------------|----------------------|------------|
-//! | Started        | born, hello | born, answer | born, answer | born, answer      | born, answer |
+//! | Started        | born, hello | born, answer | born, answer | born, answer     | born, answer |
 //! | Link, new      | hello     | hello        | hello        | hello                | link up    |
 //! | Link, known    | ·         | ·            | ·            | ·                    | link up    |
 //! | LinkDown       | end       | end          | end          | end                  | ·          |

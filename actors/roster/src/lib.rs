@@ -19,7 +19,7 @@
 //! goes to the other sessions. This node's own record and a new ticket are written before anybody
 //! sees them. Where there are more sessions than are kept, `Release` to one that may go.
 //!
-//! A roster is *loading* until the store has answered, then *ready*, and *leaving* once the node is.
+//! A roster is *loading* until the store has answered, then *ready*; *leaving* once the node is.
 //! "serves" and "busy" are `Serves` and `Load` to a session, "meet" is both and a watch on it,
 //! "ask" is `Attach` to a worker, "greet" is "attach" and "ask" with a watch on each and on the
 //! snapshot, "write" a commit; "·" is nothing. Facts for people are left out. The rows are of a

@@ -15,7 +15,9 @@
 /// ```
 #[macro_export]
 macro_rules! page_rows {
-    ($seen:vis $name:ident, $all:ident, $of:ty { $($told:pat => [$($row:literal),+ $(,)?]),+ $(,)? }) => {
+    ($seen:vis $name:ident, $all:ident, $of:ty {
+        $($told:pat => [$($row:literal),+ $(,)?]),+ $(,)?
+    }) => {
         $seen fn $name(told: &$of) -> &'static [&'static str] {
             match told {
                 $($told => &[$($row),+]),+

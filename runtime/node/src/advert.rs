@@ -1,6 +1,6 @@
 //! How much of what a node serves its own record has room for.
 
-use crate::factory::EngineConfig;
+use driver_llama::LlamaConfig;
 use messages::limits::RECORD_BYTES_MAX;
 use messages::{Capabilities, Compute, Label, List, ModelAdvert};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,11 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 mod tests;
 
 /// What a human is told where peers do not learn of all models; nothing where they do.
-pub(crate) fn left_out(engine: Option<&EngineConfig>, version: &str) -> Option<String> {
-    let config = match engine {
-        Some(EngineConfig::Llama(config)) => config,
-        Some(EngineConfig::Scripted(_)) | None => return None,
-    };
+pub(crate) fn left_out(config: &LlamaConfig, version: &str) -> Option<String> {
     let models = config.models.iter();
     let adverts = models.map(|model| model.advert(config.context_max, Compute::default()));
     sentence(&adverts.collect::<Vec<_>>(), version)

@@ -77,7 +77,6 @@ impl Node {
         // Whatever may be refused is judged before the home remembers a network.
         let joined = joined_by(&config.join, me, clock.now().wall)?;
         let engine = engine_of(&config, &home)?;
-        say_left_out(engine.as_ref(), &config.version);
         let ready = Readiness::not_yet("the node is starting");
         let boot = database.next_boot()?;
         let front = Front::bind(http_config(&config, me, boot, &ready)?).map_err(text)?;
@@ -220,12 +219,6 @@ impl Node {
     }
 }
 
-fn say_left_out(engine: Option<&EngineConfig>, version: &str) {
-    if let Some(why) = left_out(engine, version) {
-        tracing::warn!("{why}");
-    }
-}
-
 /// What these tickets open to this node.
 fn joined_by(tickets: &[String], me: NodeId, now: Wall) -> Result<Vec<Membership>, StartError> {
     let opened = tickets.iter().map(|ticket| membership_of(ticket, me, now));
@@ -294,6 +287,9 @@ fn engine_of(config: &Config, home: &Home) -> Result<Option<EngineConfig>, Start
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(text)?;
             let llama = LlamaConfig::new(DEVICE, models, config.engine_command.clone());
+            if let Some(why) = left_out(&llama, &config.version) {
+                tracing::warn!("{why}");
+            }
             Ok(Some(EngineConfig::Llama(llama)))
         }
     }

@@ -23,7 +23,10 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Revoked { .. } => ["Revoked", "Revoked, bad"],
     Input::Models { .. } => ["Models"],
     Input::Load { .. } => ["Load"],
-    Input::Admin { request: AdminRequest::TicketNew { .. }, .. } => ["TicketNew", "TicketNew, owner"],
+    Input::Admin { request: AdminRequest::TicketNew { .. }, .. } => [
+        "TicketNew",
+        "TicketNew, owner",
+    ],
     Input::Admin { request: AdminRequest::TicketList, .. } => ["TicketList", "TicketList, owner"],
     Input::Admin { request: AdminRequest::TicketRevoke { .. }, .. } => [
         "TicketRevoke",

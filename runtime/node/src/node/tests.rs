@@ -23,22 +23,22 @@ async fn ticket(home: PathBuf) -> String {
         name,
         expires,
     };
-    match answer(home, request).await {
-        Response::Ticket(text) => text,
-        other => panic!("{other:?}"),
-    }
+    let answer = answer(home, request).await;
+    let Response::Ticket(text) = answer else {
+        panic!("{answer:?}")
+    };
+    text
 }
 
 /// How many networks the node that runs on this home is in.
 async fn networks(home: PathBuf) -> usize {
-    match answer(home, Request::Status).await {
-        Response::Status(_, snapshot) => {
-            let keys = snapshot.facts.iter().map(|(key, _)| key);
-            keys.filter(|key| matches!(key, FactKey::Network(_)))
-                .count()
-        }
-        other => panic!("{other:?}"),
-    }
+    let answer = answer(home, Request::Status).await;
+    let Response::Status(_, snapshot) = answer else {
+        panic!("{answer:?}")
+    };
+    let keys = snapshot.facts.iter().map(|(key, _)| key);
+    keys.filter(|key| matches!(key, FactKey::Network(_)))
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

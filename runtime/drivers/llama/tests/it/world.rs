@@ -184,10 +184,11 @@ impl World {
 
     pub(crate) async fn attach_all(&mut self) -> Vec<ModelAdvert> {
         self.tell(Command::Attach);
-        match self.event().await {
-            Event::Ready { models } => models.into_vec(),
-            event => panic!("not ready: {event:?}"),
-        }
+        let event = self.event().await;
+        let Event::Ready { models } = event else {
+            panic!("not ready: {event:?}")
+        };
+        models.into_vec()
     }
 
     /// A job of the user's words, with a number of its own.
