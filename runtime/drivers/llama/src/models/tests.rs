@@ -100,6 +100,7 @@ fn a_url_is_refused_with_the_file_to_fetch_and_its_place() {
         ("hf://some/model:Q4_K_M", any(" of some/model:Q4_K_M")),
         ("hf://some/model/.gguf", any(" of some/model/.gguf")),
         ("hf://some/gguf", any(" of some/gguf")),
+        ("hf://some/model-v1.5", any(" of some/model-v1.5")),
         ("hf://", any("")),
     ] {
         let scheme = reference.split_once(':').unwrap().0;
