@@ -40,6 +40,7 @@ docs:
 
 llama:
 	cargo clippy --locked $(HEAVY) --all-targets -- -D warnings && .ci/tests --package driver-llama
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(HEAVY) --no-deps
 	cargo build --locked --package mesh-node && .ci/tests --package system-tests --features system-tests/llama builtin
 
 sim: ## The simulated mesh: an answer survives its server, many seeds are safe and are replays, every mark is seen, costs are known

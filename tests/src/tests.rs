@@ -4,6 +4,7 @@ mod bad_input;
 #[cfg(feature = "llama")]
 mod builtin;
 mod command_line;
+mod control;
 mod edge;
 mod hermetic;
 mod hostile;

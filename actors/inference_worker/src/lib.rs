@@ -21,10 +21,12 @@
 //! next token (running). In the tables, a word is a letter: `begin`, `step`, `end`, `attach` to the
 //! engine; `accepted`, `tokens`, `done`, `beacon` to the sink, and its refusals `busy`, `failed`,
 //! `draining`, `slow`, `mismatch`, `unsupported`; `local` to the router; `models`, `load` to a
-//! roster. Facts for the observer are left out. Without a job:
+//! roster. Facts for the observer are left out. Each cell holds for a sink of a peer and for one of
+//! this node. A life begins with started, and with it alone. Without a job:
 //!
 //! | input | loading | failed | idle |
 //! |---|---|---|---|
+//! | started | attach local | attach local | attach local |
 //! | job | busy | failed | begin local |
 //! | same job again | busy | failed | begin local |
 //! | newer try | busy | failed | begin local |
@@ -45,6 +47,7 @@
 //! | sink down | - | - | - |
 //! | engine down | attach local | attach local | attach local |
 //! | router down | local | local | local |
+//! | observer down | - | - | - |
 //! | reply busy | - | - | - |
 //! | reply lost | - | - | - |
 //! | begin returned | - | - | - |
@@ -57,6 +60,7 @@
 //!
 //! | input | queued | beginning |
 //! |---|---|---|
+//! | started | attach local | attach local |
 //! | job | local | local |
 //! | same job again | - | - |
 //! | newer try | - | end begin |
@@ -77,6 +81,7 @@
 //! | sink down | local | end step local |
 //! | engine down | failed failed attach local | failed attach local |
 //! | router down | local | local |
+//! | observer down | - | - |
 //! | reply busy | slow local | slow end step local |
 //! | reply lost | local | end step local |
 //! | begin returned | - | failed end local |
@@ -88,6 +93,7 @@
 //!
 //! | input | running | leaving |
 //! |---|---|---|
+//! | started | attach local | attach local |
 //! | job | local | draining |
 //! | same job again | - | - |
 //! | newer try | end begin | end draining local |
@@ -108,6 +114,7 @@
 //! | sink down | end local | end local |
 //! | engine down | failed attach local | failed attach local |
 //! | router down | local | local |
+//! | observer down | - | - |
 //! | reply busy | slow end local | slow end local |
 //! | reply lost | end local | end local |
 //! | begin returned | - | - |

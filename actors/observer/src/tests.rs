@@ -3,32 +3,37 @@ use kernel::{Effect, Entropy, Exit, Incarnation, ReturnReason, Signer};
 use messages::observer::{DeviceFact, NetworkFact};
 use messages::wire::latest::Load;
 use messages::{DeviceId, Label, List, Mono, NetworkId, NodeId, RequestId, Signature, Wall};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The spec page: its table is the expectation.
 const PAGE: &str = include_str!("lib.rs");
 const PHASES: [&str; 3] = ["empty", "known key", "full, other key"];
-const INPUTS: [&str; 13] = [
-    "fact",
-    "fact of another kind",
-    "forget",
-    "child runs",
-    "child restarts",
-    "child failed",
-    "child gone",
-    "request or stream",
-    "query of the gateway",
-    "query of the control socket",
-    "started",
-    "down",
-    "returned",
-];
 const NOW: Now = Now {
     mono: Mono(7),
     wall: Wall(9),
 };
 const KEY: FactKey = FactKey::Device(DeviceId(1));
 const CHILD: Address = Address::Router;
+
+kernel::page_rows!(rows_of, TOLD, Input {
+    Input::Fact(..) => ["fact", "fact of another kind"],
+    Input::Forget(_) => ["forget"],
+    Input::Supervised { state: ChildState::Running { .. }, .. } => [
+        "child runs",
+        "request or stream",
+    ],
+    Input::Supervised { state: ChildState::Restarting { .. }, .. } => ["child restarts"],
+    Input::Supervised { state: ChildState::Failed { .. }, .. } => ["child failed"],
+    Input::Supervised { state: ChildState::Gone, .. } => ["child gone"],
+    Input::Query { asker: Asker::Gateway, .. } => ["query of the gateway"],
+    Input::Query { asker: Asker::Control, .. } => ["query of the control socket"],
+});
+kernel::page_rows!(rows_of_signal, SIGNALLED, Signal {
+    Signal::Started(_) => ["started"],
+    Signal::Down { .. } => ["down"],
+    Signal::Returned { .. } => ["returned"],
+});
 
 #[derive(Debug)]
 struct NoKey;
@@ -132,7 +137,12 @@ fn every_cell_of_the_spec_page_is_what_the_machine_does() {
     let head = rows.next().unwrap();
     assert_eq!(head[1..], PHASES);
     let rows: Vec<_> = rows.collect();
-    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), INPUTS);
+    let of_all: BTreeSet<&str> = [TOLD, SIGNALLED].concat().into_iter().collect();
+    assert_eq!(
+        rows.iter().map(|row| row[0]).collect::<BTreeSet<_>>(),
+        of_all
+    );
+    assert_eq!(rows.len(), of_all.len(), "no row is there twice");
     for row in rows {
         assert_eq!(row.len(), 1 + PHASES.len(), "{row:?}");
         for (phase, expected) in PHASES.iter().zip(&row[1..]) {
@@ -186,7 +196,7 @@ fn network_fact(n: u64) -> Fact {
 }
 
 /// What one input does, in the words of the page.
-fn feed(mut observer: Observer, input: &str) -> &'static str {
+fn feed(mut observer: Observer, name: &str) -> &'static str {
     let stream = Address::Proxy(RequestId { boot: 1, n: 1 });
     let before = (
         observer.facts.clone(),
@@ -194,7 +204,7 @@ fn feed(mut observer: Observer, input: &str) -> &'static str {
         observer.turned_away,
     );
     let why = Label::truncated("why");
-    let input = match input {
+    let input = match name {
         "fact" => Ok(fact(2)),
         "fact of another kind" => Ok(Input::Fact(KEY, Box::new(network_fact(1)))),
         "forget" => Ok(Input::Forget(KEY)),
@@ -223,6 +233,8 @@ fn feed(mut observer: Observer, input: &str) -> &'static str {
         }
         other => panic!("no such input: {other}"),
     };
+    let rows = input.as_ref().map_or_else(rows_of_signal, rows_of);
+    assert!(rows.contains(&name), "{name} is another input");
     let mut out = Outbox::new();
     match input {
         Ok(input) => observer.handle(NOW, input, &mut out).unwrap(),

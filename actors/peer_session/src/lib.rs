@@ -22,14 +22,15 @@
 //! Phases are those of the link in use. A greeting is a Hello without [`Hello::ANSWER`], an answer
 //! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, a ping and "fresh";
 //! "fresh" and "stale" are `Router::Peer`, which also says when the pings of running jobs stay
-//! unanswered; "serve" is `Stream::Serve`, `Worker::Job` and a watch;
-//! "opened" is a watch and `Proxy::Opened`, "no" is `NotOpened`; "·" is nothing. Facts for people
-//! are left out; changes of the peer's adverts, load and path reach the router within 100 ms, and
-//! people are shown the models that the router was told of, in the same turn: never one that no
-//! request would find.
+//! unanswered; "serve" is `Stream::Serve`, `Worker::Job` and a watch; "opened" is a watch and
+//! `Proxy::Opened`, "no" is `NotOpened`; "born" is a watch on each of the four neighbours; "·" is
+//! nothing. Facts for people are left out; changes of the peer's adverts, load and path reach the
+//! router within 100 ms, and people are shown the models that the router was told of, in the same
+//! turn: never one that no request would find.
 //!
 //! | input          | greeting  | judging      | admitting    | active               | closing    |
 //! |----------------|-----------|--------------|--------------|----------------------|------------|
+//! | Started        | born, hello | born, answer | born, answer | born, answer     | born, answer |
 //! | Link, new      | hello     | hello        | hello        | hello                | link up    |
 //! | Link, known    | ·         | ·            | ·            | ·                    | link up    |
 //! | LinkDown       | end       | end          | end          | end                  | ·          |

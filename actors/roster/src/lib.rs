@@ -19,48 +19,55 @@
 //! goes to the other sessions. This node's own record and a new ticket are written before anybody
 //! sees them. Where there are more sessions than are kept, `Release` to one that may go.
 //!
-//! A roster is *loading* until the store has answered, and *ready* ever after. "serves" and "busy"
-//! are `Serves` and `Load` to a session, "ask" is `Attach` to a worker, "write" a commit; "·" is
-//! nothing. Facts for people are left out. The rows are of a roster that serves one device and has
-//! the owner as its only contact; an unknown session that speaks is one of an earlier life's. A
-//! life begins with Started, and with it alone: load, attach, ask, and a watch on each.
+//! A roster is *loading* until the store has answered, then *ready*; *leaving* once the node is.
+//! "serves" and "busy" are `Serves` and `Load` to a session, "meet" is both and a watch on it,
+//! "ask" is `Attach` to a worker, "greet" is "attach" and "ask" with a watch on each and on the
+//! snapshot, "write" a commit; "·" is nothing. Facts for people are left out. The rows are of a
+//! roster that serves one device and has the owner as its only contact; those of the *owner* are of
+//! one that listens. An unknown session that speaks is one of an earlier life's. A life begins with
+//! Started, and with it alone.
 //!
-//! | input           | loading                          | ready                            |
-//! |-----------------|----------------------------------|----------------------------------|
-//! | Loaded          | dial                             | ·                                |
-//! | Committed       | ·                                | ·                                |
-//! | CommitFailed    | ·                                | ·                                |
-//! | Bound           | ·                                | ·                                |
-//! | LinkUp          | start, link, serves, busy, watch | start, link, serves, busy, watch |
-//! | LinkUp, second  | link                             | link                             |
-//! | LinkUp, own     | close                            | close                            |
-//! | DialFailed      | ·                                | ·                                |
-//! | Judge, member   | serves, busy, watch, unknown     | serves, busy, watch, admit       |
-//! | Judge, other    | serves, busy, watch, unknown     | serves, busy, watch, deny        |
-//! | Active          | serves, busy, watch              | serves, busy, watch              |
-//! | Ended           | watch                            | watch                            |
-//! | InUse           | ·                                | ·                                |
-//! | Wanted          | ·                                | ·                                |
-//! | Introduced      | introduce                        | introduce                        |
-//! | Introduced, bad | ·                                | ·                                |
-//! | Revoked         | write                            | write                            |
-//! | Revoked, bad    | ·                                | ·                                |
-//! | Models          | serves                           | serves                           |
-//! | Load            | busy                             | busy                             |
-//! | Admin           | refused                          | refused                          |
-//! | Leave           | ·                                | ·                                |
-//! | LinkUp, leaving | close                            | close                            |
-//! | Store down      | watch, load                      | watch                            |
-//! | Transport down  | watch, attach                    | watch, attach                    |
-//! | Worker down     | watch, ask                       | watch, ask                       |
-//! | Observer down   | watch                            | watch                            |
-//! | Session fails   | link, serves, busy, watch        | link, serves, busy, watch        |
-//! | Session spent   | stop, close                      | stop, close                      |
-//! | Session ends    | ·                                | ·                                |
-//! | Stream down     | ·                                | ·                                |
-//! | Cut Returned    | stop, close                      | stop, close                      |
-//! | Link Returned   | close                            | close                            |
-//! | Deadline        | load                             | write                            |
+//! | input               | loading              | ready                | leaving           |
+//! |---------------------|----------------------|----------------------|-------------------|
+//! | Started             | watch, load, greet   | watch, greet         | watch, greet      |
+//! | Loaded              | dial                 | ·                    | ·                 |
+//! | Committed           | ·                    | ·                    | ·                 |
+//! | CommitFailed        | ·                    | ·                    | ·                 |
+//! | Bound               | ·                    | ·                    | ·                 |
+//! | LinkUp              | start, link, meet    | start, link, meet    | close             |
+//! | LinkUp, second      | link                 | link                 | close             |
+//! | LinkUp, own         | close                | close                | close             |
+//! | DialFailed          | ·                    | ·                    | ·                 |
+//! | Judge, member       | meet, unknown        | meet, admit          | meet, admit       |
+//! | Judge, other        | meet, unknown        | meet, deny           | meet, deny        |
+//! | Active              | meet                 | meet                 | meet              |
+//! | Ended               | watch                | watch                | watch             |
+//! | InUse               | ·                    | ·                    | ·                 |
+//! | Wanted              | ·                    | ·                    | ·                 |
+//! | Introduced          | introduce            | introduce            | introduce         |
+//! | Introduced, bad     | ·                    | ·                    | ·                 |
+//! | Revoked             | write                | write                | write             |
+//! | Revoked, bad        | ·                    | ·                    | ·                 |
+//! | Models              | serves               | serves               | ·                 |
+//! | Load                | busy                 | busy                 | ·                 |
+//! | TicketNew           | refused              | refused              | refused           |
+//! | TicketNew, owner    | refused              | write                | write             |
+//! | TicketList          | refused              | refused              | refused           |
+//! | TicketList, owner   | refused              | answer               | answer            |
+//! | TicketRevoke        | refused              | refused              | refused           |
+//! | TicketRevoke, owner | refused              | write                | write             |
+//! | Leave               | ·                    | ·                    | ·                 |
+//! | Store down          | watch, load          | watch                | watch             |
+//! | Transport down      | watch, attach        | watch, attach        | watch, attach     |
+//! | Worker down         | watch, ask           | watch, ask           | watch, ask        |
+//! | Observer down       | watch                | watch                | watch             |
+//! | Session fails       | link, meet           | link, meet           | ·                 |
+//! | Session spent       | stop, close          | stop, close          | ·                 |
+//! | Session ends        | ·                    | ·                    | ·                 |
+//! | Stream down         | ·                    | ·                    | ·                 |
+//! | Cut Returned        | stop, close          | stop, close          | stop              |
+//! | Link Returned       | close                | close                | close             |
+//! | Deadline            | load                 | write                | write             |
 //!
 //! # Invariants
 //! Nobody is admitted before the revocations are known, nor by a credential that does not verify,

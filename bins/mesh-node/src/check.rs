@@ -4,18 +4,16 @@
 use crate::cli::Serve;
 use crate::file::place;
 use anyhow::{Result, anyhow, bail, ensure};
-use node::{ApiKey, Config, Engine, gguf};
+use node::{ApiKey, BUILTIN, Config, Engine, gguf, locate};
 use std::fs::File;
 use std::io::BufReader;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::Path;
 
 #[cfg(test)]
 mod tests;
 
 /// The one model of the scripted engine.
 const SCRIPTED: &str = "scripted";
-/// The model that is part of the program.
-const BUILTIN: &str = "builtin";
 
 /// Whether the node can start with this: models, engine and addresses fit each other.
 ///
@@ -99,30 +97,9 @@ fn check_model(model: &str, engine: &Chosen, home: &Path) -> Result<()> {
 /// Whether a reference leads to a file whose header makes sense. Reading all of it is left to the
 /// start: files are large.
 fn check_file(model: &str, home: &Path) -> Result<()> {
-    let folder = home.join("models");
-    if let Some((scheme, rest)) = model.split_once("://") {
-        let file = rest.rsplit('/').next().filter(|file| !file.is_empty());
-        let file = file.unwrap_or("model.gguf");
-        bail!(
-            "{scheme}:// models are not downloaded: fetch {file} yourself, put it in place as {} \
-             and name it {file}",
-            folder.join(file).display()
-        );
-    }
-    let candidates: Vec<PathBuf> = if model.contains(MAIN_SEPARATOR) {
-        vec![PathBuf::from(model)]
-    } else {
-        vec![folder.join(model), folder.join(format!("{model}.gguf"))]
-    };
-    let Some(path) = candidates.iter().find(|path| path.is_file()) else {
-        let looked = candidates.iter().map(|path| path.display().to_string());
-        bail!(
-            "{} is no file: put the model there, or name `{BUILTIN}`",
-            looked.collect::<Vec<_>>().join(" or ")
-        );
-    };
+    let path = locate(model, home).map_err(|why| anyhow!(why))?;
     let fault = |why: &dyn std::fmt::Display| anyhow!("{}: {why}", path.display());
-    let file = File::open(path).map_err(|error| fault(&error))?;
+    let file = File::open(&path).map_err(|error| fault(&error))?;
     let length = file.metadata().map_err(|error| fault(&error))?.len();
     gguf::read_header(BufReader::new(file), length).map_err(|error| fault(&error))?;
     Ok(())

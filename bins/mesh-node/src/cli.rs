@@ -88,10 +88,12 @@ pub(crate) struct Serve {
     /// A ticket of a network to join; repeat for more.
     #[arg(long, value_name = "TICKET")]
     pub(crate) join: Vec<String>,
-    /// Where the OpenAI-compatible API listens [default: 127.0.0.1:9337].
+    /// Where the OpenAI-compatible API listens [default: 127.0.0.1:9337, or the port in
+    /// MESH_API_PORT].
     #[arg(long, value_name = "ADDR", value_parser = read_address)]
     pub(crate) api: Option<SocketAddr>,
-    /// Where the management API listens [default: 127.0.0.1:3131].
+    /// Where the management API listens [default: 127.0.0.1:3131, or the port in
+    /// MESH_CONSOLE_PORT].
     #[arg(long, value_name = "ADDR", value_parser = read_address)]
     pub(crate) console: Option<SocketAddr>,
     /// Where peers connect, UDP; repeat for more [default: every interface, IPv4 and IPv6].

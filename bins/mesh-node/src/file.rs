@@ -68,7 +68,8 @@ fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::E
     read.collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 
-const KEYS: [&str; 10] = [
+/// All keys of the file.
+pub(crate) const KEYS: [&str; 10] = [
     "models",
     "engine",
     "scripted_rate",
@@ -98,7 +99,7 @@ impl File {
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
-    fn parse(text: &str) -> Result<(Self, Vec<String>)> {
+    pub(crate) fn parse(text: &str) -> Result<(Self, Vec<String>)> {
         let table: toml::Table = toml::from_str(text).map_err(|error| fault(text, &error))?;
         let known = |key: &&String| !KEYS.contains(&key.as_str());
         let unknown = table.keys().filter(known).cloned().collect();

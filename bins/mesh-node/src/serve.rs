@@ -39,13 +39,13 @@ pub(crate) fn run(home: &Path, serve: &Serve, as_json: bool) -> Result<ExitCode>
 async fn until_stopped(config: Config, as_json: bool) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let without_model = config.models.is_empty();
+    let models = config.models.clone();
     let node = Node::start(config).await?;
     if as_json {
         // One line, so that a script can read it while the node runs.
-        print::line(&started(&node).to_string());
+        print::line(&started(&node, &models).to_string());
     } else {
-        say_started(&node, without_model);
+        say_started(&node, &models);
     }
     tokio::select! {
         biased;
@@ -75,11 +75,17 @@ fn at_once() -> ! {
     std::process::exit(0)
 }
 
-fn say_started(node: &Node, without_model: bool) {
+/// What a node without a model is told; nothing where it has one.
+fn hint(models: &[String]) -> Option<&'static str> {
+    let hint = "this node serves no model of its own: add one with --model builtin";
+    models.is_empty().then_some(hint)
+}
+
+fn say_started(node: &Node, models: &[String]) {
     let addresses = node.addresses();
     print::line(&format!("node {}", node.id()));
-    if without_model {
-        print::line("this node serves no model of its own: add one with --model builtin");
+    if let Some(hint) = hint(models) {
+        print::line(hint);
     }
     print::line(&format!("api http://{}/v1", addresses.api));
     print::line(&format!("management http://{}", addresses.console));
@@ -89,13 +95,15 @@ fn say_started(node: &Node, without_model: bool) {
     }
 }
 
-fn started(node: &Node) -> Value {
+fn started(node: &Node, models: &[String]) -> Value {
     let addresses = node.addresses();
     let why_not = node.why_not_ready();
     json!({
         "node": node.id().to_string(),
         "api": format!("http://{}/v1", addresses.api),
         "management": format!("http://{}", addresses.console),
+        "models": models,
+        "hint": hint(models),
         "ready": why_not.is_none(),
         "why_not": why_not,
     })

@@ -10,6 +10,7 @@ mod effect;
 mod entropy;
 mod machine;
 mod mailbox;
+mod page;
 mod restart;
 mod switchboard;
 mod trace;

@@ -33,7 +33,7 @@ impl Duties for NodeDuties {
             version: self.version.clone(),
             api: self.addresses.api.to_string(),
             console: self.addresses.console.to_string(),
-            ready: self.ready.why_not().is_none(),
+            why_not: self.ready.why_not(),
         }
     }
 

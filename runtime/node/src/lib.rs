@@ -3,6 +3,7 @@
 //! [`Node::start`] takes a typed [`Config`] and gives a [`Node`]. Nothing here reads the
 //! environment or the command line.
 
+mod advert;
 mod config;
 mod duties;
 mod factory;
@@ -14,7 +15,7 @@ mod node;
 pub use config::{Config, Engine};
 pub use driver_control as control;
 pub use driver_http::{ApiKey, status_json};
-pub use driver_llama::{ENGINE_MARKER, engine_main, gguf};
+pub use driver_llama::{BUILTIN, ENGINE_MARKER, engine_main, gguf, locate};
 pub use driver_store as store;
 pub use networks::{JoinError, membership_of};
 pub use node::{Node, StartError};

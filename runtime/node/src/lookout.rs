@@ -119,4 +119,4 @@ fn all_listen(expected: &[Address], snapshot: &Snapshot) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,6 @@
 //! Starting and stopping a node.
 
+use crate::advert::left_out;
 use crate::config::{Config, Engine};
 use crate::duties::NodeDuties;
 use crate::factory::{EngineConfig, Factory};
@@ -16,11 +17,14 @@ use driver_store::{
 };
 use host::{Clock, Directory, Hive, HiveConfig};
 use kernel::Signer;
-use messages::{Address, DeviceId, Letter, NodeId, inference_worker, peer_session, roster};
+use messages::{Address, DeviceId, Letter, NodeId, Wall, inference_worker, peer_session, roster};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+#[cfg(test)]
+mod tests;
 
 /// The one device that serves, until more are told apart.
 const DEVICE: DeviceId = DeviceId(0);
@@ -70,15 +74,16 @@ impl Node {
         let database = Database::open(&home)?;
         let me = signer.node();
         let clock = Clock::start();
-        for ticket in &config.join {
-            let joined = membership_of(ticket, me, clock.now().wall).map_err(text)?;
-            database.join(&joined)?;
-        }
+        // Whatever may be refused is judged before the home remembers a network.
+        let joined = joined_by(&config.join, me, clock.now().wall)?;
         let engine = engine_of(&config, &home)?;
         let ready = Readiness::not_yet("the node is starting");
         let boot = database.next_boot()?;
         let front = Front::bind(http_config(&config, me, boot, &ready)?).map_err(text)?;
         let addresses = front.addresses();
+        let transport = transport_of(&config, &home, &signer)?;
+        let socket = Arc::new(Socket::bind(home.path(), &config.runtime)?);
+        database.join_all(&joined)?;
         let networks = std::iter::once(own(me)).chain(database.memberships()?);
         let plan = plan_of(networks, engine.as_ref(), me, boot, &config);
         let stop = Arc::new(Notify::new());
@@ -95,13 +100,13 @@ impl Node {
             stop: Arc::clone(&stop),
         };
         let control = ControlConfig {
-            socket: Arc::new(Socket::bind(home.path(), &config.runtime)?),
+            socket,
             network: own_id(me),
             duties: Arc::new(duties),
         };
         let factory = Factory {
             database,
-            transport: transport_of(&config, &home, &signer)?,
+            transport,
             front,
             control,
             engine,
@@ -214,6 +219,12 @@ impl Node {
     }
 }
 
+/// What these tickets open to this node.
+fn joined_by(tickets: &[String], me: NodeId, now: Wall) -> Result<Vec<Membership>, StartError> {
+    let opened = tickets.iter().map(|ticket| membership_of(ticket, me, now));
+    opened.collect::<Result<_, _>>().map_err(text)
+}
+
 fn text(error: impl std::fmt::Display) -> StartError {
     StartError::Config(error.to_string())
 }
@@ -277,6 +288,9 @@ fn engine_of(config: &Config, home: &Home) -> Result<Option<EngineConfig>, Start
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(text)?;
             let llama = LlamaConfig::new(DEVICE, models, config.engine_command.clone());
+            if let Some(why) = left_out(&llama, &config.version) {
+                tracing::warn!("{why}");
+            }
             Ok(Some(EngineConfig::Llama(llama)))
         }
     }

@@ -180,6 +180,7 @@ fn a_damaged_key_is_set_aside_and_the_start_refused() {
 
 #[test]
 fn a_home_that_cannot_be_written_is_one_line_and_stays_as_it_is() {
+    super::needs_root("a mount");
     let home = Folder::new();
     assert!(run(home.path(), &["init"]).status.success());
     let key = home.path().join("identity/node.key");
@@ -268,6 +269,7 @@ fn models_that_cannot_be_served_are_refused_at_the_start() {
             "hf://someone/x.gguf",
             "models/x.gguf and name it x.gguf",
         ),
+        ("llama", "hf://org/repo", "a .gguf file of org/repo"),
         ("llama", "/no/such/file.gguf", "/no/such/file.gguf"),
         (
             "llama",

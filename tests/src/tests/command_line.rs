@@ -48,14 +48,13 @@ fn one_running_node_answers_every_command_in_json() {
     assert_eq!(shown(), format!("{key} revoked x\n"));
     assert_eq!(listed()[0]["revoked"], true);
     // The ticket itself stands for its key.
-    assert_eq!(
-        json_of(&home, &["ticket", "revoke", invitation])["done"],
-        true
-    );
+    assert_eq!(out(&home, &["ticket", "revoke", invitation]), "revoked\n");
     assert_eq!(json_of(&home, &["identity", "show"])["node"], *node.id);
     let model = &json_of(&home, &["models"])["models"][0];
     assert_eq!(model["id"], "scripted");
-    assert!(json_of(&home, &["version"])["version"].is_string());
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(json_of(&home, &["version"])["version"], version);
+    assert_eq!(out(&home, &["version"]), format!("mesh-node {version}\n"));
     assert_eq!(json_of(&home, &["config", "show"])["engine"], "llama");
     let models = get(&node.api, "/v1/models").json();
     assert_eq!(models["data"][0]["id"], "scripted");
@@ -106,6 +105,49 @@ fn the_status_is_the_same_on_the_management_port_and_the_command_line() {
             tries += 1;
             assert!(tries < 100, "{before:#} {after:#}");
         }
+    }
+}
+
+#[test]
+fn the_status_as_text_shows_the_node_its_networks_peers_and_models() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let a = scripted(&home_a, "0", &[]);
+    let b = scripted(&home_b, "0", &["--join", &ticket(&home_a)]);
+    b.wait_for_holders(1);
+    // A reading on either side that is equal leaves no doubt about what lies between.
+    let (status, text) = (0..100)
+        .find_map(|_| {
+            let (before, text) = (steady(b.status()), out(&home_b, &["status"]));
+            (before == steady(b.status())).then_some((before, text))
+        })
+        .expect("a calm moment");
+    let networks = status["networks"].as_array().expect("networks");
+    assert_eq!(networks.len(), 2);
+    let version = env!("CARGO_PKG_VERSION");
+    let mut expected = vec![
+        format!("node       {}", b.id),
+        format!("version    {version} (boot 1)"),
+        "ready      yes".to_owned(),
+        format!("api        http://{}/v1", b.api),
+        format!("management http://{}", b.console),
+    ];
+    for network in networks {
+        let id = network["id"].as_str().expect("an id");
+        let (members, active) = (&network["members"], &network["active"]);
+        expected.push(format!("network    {id} members {members} active {active}"));
+    }
+    let path = status["peers"][0]["path"].as_str().expect("a path");
+    // How long the way takes passes.
+    expected.push(format!("peer       {} active {path} rtt ", a.id));
+    expected.push("model      scripted".to_owned());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{text}");
+    for (line, expected) in lines.iter().zip(&expected) {
+        let is_peer = expected.ends_with("rtt ");
+        assert!(
+            line == expected || is_peer && line.starts_with(expected) && line.ends_with(" µs"),
+            "{expected}: {text}"
+        );
     }
 }
 
@@ -194,8 +236,8 @@ impl Drop for Process {
     }
 }
 
-/// Starts a node that has no model; gives what it prints up to its last line.
-fn without_model(home: &Folder, more: &[&str], ports: [u16; 2], last: &str) -> (Process, String) {
+/// Starts a node; gives what it prints up to its last line.
+fn started(home: &Folder, more: &[&str], ports: [u16; 2], last: &str) -> (Process, String) {
     let arguments = [&["serve", "--listen", "127.0.0.1:0"][..], more].concat();
     let mut child = command(home.path(), &arguments)
         .env("MESH_API_PORT", ports[0].to_string())
@@ -225,9 +267,11 @@ fn a_node_without_a_model_is_ready_on_the_ports_of_the_environment_and_says_how_
     let home = Folder::new();
     let ports = free_ports();
     let [api, console] = ports.map(|port| format!("127.0.0.1:{port}"));
-    let (node, text) = without_model(&home, &[], ports, "ready");
+    let (node, first_text) = started(&home, &[], ports, "ready");
+    let text = first_text.as_str();
     let hints = text.lines().filter(|line| line.contains("--model builtin"));
-    assert_eq!(hints.count(), 1, "{text}");
+    let text_hints: Vec<&str> = hints.collect();
+    assert_eq!(text_hints.len(), 1, "{text}");
     for line in [
         format!("api http://{api}/v1"),
         format!("management http://{console}"),
@@ -242,10 +286,13 @@ fn a_node_without_a_model_is_ready_on_the_ports_of_the_environment_and_says_how_
     drop(node);
     // A flag wins; the ports that the system gave are said, and as JSON on one line.
     let flags = ["--json", "--api", "127.0.0.1:0", "--console", "127.0.0.1:0"];
-    let (_node, text) = without_model(&home, &flags, ports, "}");
+    let (node, text) = started(&home, &flags, ports, "}");
     let said: Value = serde_json::from_str(text.trim_end()).unwrap();
     assert_eq!(said["node"], out(&home, &["identity", "show"]).trim_end());
     assert_eq!(said["ready"], true, "{said}");
+    assert_eq!(said["models"], json!([]));
+    let hint = said["hint"].as_str().expect("a hint");
+    assert!(text_hints.contains(&hint), "{hint}");
     let address = |key: &str| {
         let url = said[key].as_str().unwrap().strip_prefix("http://").unwrap();
         url.trim_end_matches("/v1").to_owned()
@@ -254,6 +301,12 @@ fn a_node_without_a_model_is_ready_on_the_ports_of_the_environment_and_says_how_
         assert!(address(key) != *other && !address(key).ends_with(":0"));
         assert_eq!(get(&address(key), "/readyz").status, 200);
     }
+    drop(node);
+    let model = ["--engine", "scripted", "--model", "scripted"];
+    let (_node, text) = started(&home, &[&flags[..], &model].concat(), ports, "}");
+    let said: Value = serde_json::from_str(text.trim_end()).unwrap();
+    let expected = (json!(["scripted"]), Value::Null);
+    assert_eq!((&said["models"], &said["hint"]), (&expected.0, &expected.1));
 }
 
 #[test]

@@ -117,6 +117,26 @@ fn a_running_node_joins_and_remembers_it() {
 }
 
 #[test]
+fn a_stopped_node_joins_at_its_next_start() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let _a = scripted(&home_a, "0", &[]);
+    let joined = run(home_b.path(), &["join", &ticket(&home_a)]);
+    assert!(
+        joined.status.success(),
+        "{}",
+        String::from_utf8_lossy(&joined.stderr)
+    );
+    let said = String::from_utf8(joined.stdout).expect("text");
+    let b = Node::serve(home_b.path(), &[]);
+    b.wait_for_model("scripted", true);
+    let networks = b.status()["networks"].take();
+    let networks = networks.as_array().cloned().unwrap_or_default();
+    let ids = networks.iter().filter_map(|network| network["id"].as_str());
+    let known = ids.filter(|id| said == format!("joined {id}\n"));
+    assert_eq!(known.count(), 1, "{said}: {networks:?}");
+}
+
+#[test]
 fn commands_find_the_running_node() {
     let home = Folder::new();
     let mut node = scripted(&home, "0", &[]);
@@ -178,6 +198,9 @@ fn a_revoked_ticket_cuts_its_holder_at_once_and_for_good() {
             .iter()
             .any(|network| network["refused"].is_string())
     });
+    let shown = run(home_b.path(), &["status"]).stdout;
+    let shown = String::from_utf8(shown).expect("text");
+    assert!(shown.contains("\n           refused: "), "{shown}");
     a.wait_for_peers(0);
 }
 
@@ -205,6 +228,30 @@ fn a_revocation_reaches_every_member_that_the_issuer_meets() {
     c.wait_for_peers(0);
 }
 
+/// Why a node cannot serve, as everything that says so says.
+fn verdict(home: &Folder, node: &Node) -> Option<String> {
+    let readyz = get(&node.api, "/readyz").json();
+    let shown = |arguments: &[&str]| {
+        let output = run(home.path(), arguments);
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let by_command = shown(&["status", "--json"]);
+    let by_command: serde_json::Value = serde_json::from_str(&by_command).expect("JSON");
+    for said in [by_command, node.status()] {
+        assert_eq!(said["ready"], readyz["ready"], "{said}");
+        assert_eq!(said["why_not"], readyz["reason"], "{said}");
+    }
+    let why_not = readyz["reason"].as_str().map(str::to_owned);
+    let line = match &why_not {
+        None => "ready      yes".to_owned(),
+        Some(why) => format!("ready      no: {why}"),
+    };
+    let text = shown(&["status"]);
+    assert!(text.lines().any(|said| said == line), "{line}: {text}");
+    why_not
+}
+
 #[test]
 fn a_stop_lets_running_answers_end() {
     let (home_a, home_b) = (Folder::new(), Folder::new());
@@ -213,6 +260,7 @@ fn a_stop_lets_running_answers_end() {
     b.wait_for_model("scripted", true);
     let mut answer = stream(&b.api, "/v1/chat/completions", &chat(7, 100, true));
     assert!(answer.read_deltas(10));
+    assert_eq!(verdict(&home_a, &a), None);
     let mut stop = command(home_a.path(), &["stop", "--json"]);
     let stopping = stop.stdout(Stdio::piped()).spawn().unwrap();
     // Meanwhile it is not ready for more, says so, and is well.
@@ -225,6 +273,10 @@ fn a_stop_lets_running_answers_end() {
         not_ready.text()
     );
     assert_eq!(get(&a.api, "/health").status, 200);
+    assert_eq!(
+        verdict(&home_a, &a).as_deref(),
+        Some("the node is stopping")
+    );
     let stopped = stopping.wait_with_output().unwrap();
     assert!(stopped.status.success());
     let said: serde_json::Value = serde_json::from_slice(&stopped.stdout).unwrap();

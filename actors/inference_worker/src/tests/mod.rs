@@ -31,6 +31,8 @@ pub(crate) struct Bench {
     pub(crate) now: Now,
     /// Every effect of the last turn.
     pub(crate) effects: Vec<Effect>,
+    /// The rows of the page for what it was told last.
+    pub(crate) rows: &'static [&'static str],
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Bench {
             worker,
             now: Now::default(),
             effects: Vec::new(),
+            rows: &[],
         }
     }
 
@@ -79,6 +82,7 @@ impl Bench {
 
     /// A letter.
     pub(crate) fn tell(&mut self, input: Input) -> Vec<String> {
+        self.rows = table::rows_of(&input);
         let mut out = Outbox::new();
         self.worker.handle(self.now, input, &mut out).unwrap();
         self.after(out)
@@ -86,6 +90,7 @@ impl Bench {
 
     /// A signal.
     pub(crate) fn signal(&mut self, signal: Signal) -> Vec<String> {
+        self.rows = table::rows_of_signal(&signal);
         let mut out = Outbox::new();
         self.worker.signal(self.now, signal, &mut out).unwrap();
         self.after(out)
@@ -165,6 +170,7 @@ impl Bench {
 
     /// The turn of a deadline, at this moment.
     pub(crate) fn wake(&mut self) -> Vec<String> {
+        self.rows = table::DEADLINES;
         let mut out = Outbox::new();
         self.worker.on_deadline(self.now, &mut out).unwrap();
         let next = self.worker.deadline();

@@ -3,7 +3,7 @@
 use super::*;
 use messages::NetworkId;
 use messages::wire::latest::Beacon;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The page itself: its tables are the expectations, so they cannot differ from them.
 const PAGE: &str = include_str!("../lib.rs");
@@ -16,56 +16,57 @@ const PHASES: [&str; 7] = [
     "running",
     "leaving",
 ];
-const INPUTS: [&str; 26] = [
-    "job",
-    "same job again",
-    "newer try",
-    "sink full",
-    "sink ready",
-    "cancel",
-    "attach",
-    "drain",
-    "ready",
-    "engine failed",
-    "began",
-    "began otherwise",
-    "rejected",
-    "drew a token",
-    "drew the end",
-    "could not draw",
-    "engine beacon",
-    "sink down",
-    "engine down",
-    "router down",
-    "reply busy",
-    "reply lost",
-    "begin returned",
-    "step returned",
-    "400 ms",
-    "31 s",
-];
+kernel::page_rows!(pub(super) rows_of, INPUTS, Input {
+    Input::Job { .. } => ["job", "same job again", "newer try"],
+    Input::Sink { flow: Flow::Full, .. } => ["sink full"],
+    Input::Sink { flow: Flow::Ready, .. } => ["sink ready"],
+    Input::Cancel { .. } => ["cancel"],
+    Input::Attach(_) => ["attach"],
+    Input::Drain => ["drain"],
+    Input::Engine(Event::Ready { .. }) => ["ready"],
+    Input::Engine(Event::Failed { .. }) => ["engine failed"],
+    Input::Engine(Event::Began { .. }) => ["began", "began otherwise"],
+    Input::Engine(Event::Rejected { .. }) => ["rejected"],
+    Input::Engine(Event::Stepped(_)) => ["drew a token", "drew the end", "could not draw"],
+    Input::Engine(Event::Beacon { .. }) => ["engine beacon"],
+});
+kernel::page_rows!(pub(super) rows_of_signal, SIGNALS, Signal {
+    Signal::Started(_) => ["started"],
+    Signal::Down { .. } => ["sink down", "engine down", "router down", "observer down"],
+    Signal::Returned { .. } => ["reply busy", "reply lost", "begin returned", "step returned"],
+});
+/// The rows of time that passes.
+pub(super) const DEADLINES: &[&str] = &["400 ms", "31 s"];
 
 #[test]
 fn every_cell_of_the_spec_page_is_what_the_machine_does() {
     let table = cells(PAGE);
-    assert_eq!(
-        table.len(),
-        PHASES.len() * INPUTS.len(),
-        "the page has a cell for each pair"
-    );
+    let inputs: BTreeSet<&str> = [INPUTS, SIGNALS, DEADLINES].concat().into_iter().collect();
     let mut wrong = Vec::new();
-    for phase in PHASES {
-        for input in INPUTS {
-            let expected = table.get(&(input.to_owned(), phase.to_owned()));
-            let did = feed(&mut enter(phase), input);
+    for sink in [stream(1), proxy(1)] {
+        for (phase, input) in PHASES
+            .iter()
+            .flat_map(|at| inputs.iter().map(move |on| (at, on)))
+        {
+            let expected = table.get(&((*input).to_owned(), (*phase).to_owned()));
+            let mut bench = enter(phase, sink);
+            let did = feed(&mut bench, input, sink);
+            assert!(bench.rows.contains(input), "{input} is another input");
             if expected != Some(&did) {
                 wrong.push(format!(
-                    "{input} while {phase}: {expected:?}, but it did {did}"
+                    "{sink:?}: {input} while {phase}: {expected:?}, not {did}"
                 ));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let named: BTreeSet<&str> = table.keys().map(|(input, _)| input.as_str()).collect();
+    assert_eq!(named, inputs, "the rows of the page");
+    assert_eq!(
+        table.len(),
+        PHASES.len() * inputs.len(),
+        "the page has a cell for each pair"
+    );
 }
 
 /// Reads the tables: (input, phase) to output.
@@ -92,17 +93,15 @@ fn cells(page: &str) -> BTreeMap<(String, String), String> {
     cells
 }
 
-/// The job of the tables, and its sink.
-const SINK: Sink = Sink::Stream(StreamId(1));
-
+/// The job of the tables.
 fn subject() -> JobId {
     id('a', 1, 1)
 }
 
 /// A worker in a phase. The expected digest of the subject's prompt is known.
-fn enter(phase: &str) -> Bench {
+fn enter(phase: &str, sink: Sink) -> Bench {
     let mut bench = Bench::new(1, 4, 4);
-    bench.signal(Signal::Started(kernel::Incarnation::default()));
+    bench.signal(started());
     match phase {
         "loading" => {}
         "failed" => drop(bench.engine(failed())),
@@ -113,7 +112,7 @@ fn enter(phase: &str) -> Bench {
         bench.began(id('b', 1, 1));
     }
     if matches!(phase, "queued" | "beginning" | "running" | "leaving") {
-        bench.tell(subject_job());
+        bench.tell(subject_job(sink));
     }
     if matches!(phase, "running" | "leaving") {
         bench.began(subject());
@@ -124,34 +123,35 @@ fn enter(phase: &str) -> Bench {
     bench
 }
 
-fn subject_job() -> Input {
+fn started() -> Signal {
+    Signal::Started(kernel::Incarnation::default())
+}
+
+fn subject_job(sink: Sink) -> Input {
     let job = Job {
         expect: Some(Digest([7; 32])),
         ..job(subject())
     };
     Input::Job {
-        sink: SINK,
+        sink,
         job: Box::new(job),
     }
 }
 
-fn feed(bench: &mut Bench, input: &str) -> String {
+fn feed(bench: &mut Bench, input: &str, sink: Sink) -> String {
     let subject = subject();
-    let reply = SINK.reply(JobReply::Beacon(Beacon {
+    let reply = sink.reply(JobReply::Beacon(Beacon {
         attempt: 1,
         steps: 0,
     }));
     let engine = |command| Letter::Engine(DEVICE, command);
     let lines = match input {
         "job" => bench.job(id('c', 1, 1), stream(3)),
-        "same job again" => bench.tell(subject_job()),
-        "newer try" => bench.job(id('a', 1, 2), SINK),
-        "sink full" => bench.tell(full(SINK)),
-        "sink ready" => bench.tell(has_room(SINK)),
-        "cancel" => bench.tell(Input::Cancel {
-            sink: SINK,
-            attempt: 1,
-        }),
+        "same job again" => bench.tell(subject_job(sink)),
+        "newer try" => bench.job(id('a', 1, 2), sink),
+        "sink full" => bench.tell(full(sink)),
+        "sink ready" => bench.tell(has_room(sink)),
+        "cancel" => bench.tell(Input::Cancel { sink, attempt: 1 }),
         "attach" => bench.tell(Input::Attach(NetworkId([1; 32]))),
         "drain" => bench.tell(Input::Drain),
         "ready" => bench.engine(ready()),
@@ -166,9 +166,11 @@ fn feed(bench: &mut Bench, input: &str) -> String {
         "drew the end" => bench.engine(drawn(subject, Drawn::End(EndReason::Stop))),
         "could not draw" => bench.engine(drawn(subject, Drawn::Failed(unsupported()))),
         "engine beacon" => bench.engine(Event::Beacon { steps: 5 }),
-        "sink down" => bench.down(SINK.address(), Exit::Normal),
+        "sink down" => bench.down(sink.address(), Exit::Normal),
         "engine down" => bench.down(Address::Engine(DEVICE), Exit::Killed),
         "router down" => bench.down(Address::Router, Exit::Killed),
+        "observer down" => bench.down(Address::Observer, Exit::Killed),
+        "started" => bench.signal(started()),
         "reply busy" => bench.returned(reply, ReturnReason::Busy),
         "reply lost" => bench.returned(reply, ReturnReason::NoActor),
         "begin returned" => bench.returned(

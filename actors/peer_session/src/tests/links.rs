@@ -195,8 +195,5 @@ fn a_node_has_no_session_with_itself() {
     session
         .signal(now, Signal::Started(life), &mut out)
         .unwrap();
-    assert_eq!(
-        words(out.effects()),
-        "watch, watch, watch, watch, deny, end"
-    );
+    assert_eq!(words(out.effects()), "born, deny, end");
 }

@@ -36,23 +36,31 @@ const WALL: Wall = Wall(1_000_000_000_000);
 struct Bench {
     session: PeerSession,
     now: Now,
+    /// The rows of the page for what it was told last.
+    rows: &'static [&'static str],
 }
 
 impl Bench {
-    fn new() -> Self {
+    /// Before its first turn.
+    fn unborn() -> Self {
         let now = Now {
             mono: Mono(5_000_000),
             wall: WALL,
         };
-        let mut bench = Self {
+        Self {
             session: PeerSession::new(seed(ME, PEER, LINK, true), ctx()),
             now,
-        };
-        let life = Incarnation { boot: 1, n: 1 };
-        assert_eq!(
-            bench.signal(Signal::Started(life)),
-            "watch, watch, watch, watch, hello"
-        );
+            rows: &[],
+        }
+    }
+
+    fn start(&mut self) -> String {
+        self.signal(Signal::Started(Incarnation { boot: 1, n: 1 }))
+    }
+
+    fn new() -> Self {
+        let mut bench = Self::unborn();
+        bench.start();
         bench
     }
 
@@ -85,12 +93,14 @@ impl Bench {
     }
 
     fn tell(&mut self, input: Input) -> String {
+        self.rows = table::rows_of(&input);
         let mut out = Outbox::new();
         self.session.handle(self.now, input, &mut out).unwrap();
         self.finish(&out)
     }
 
     fn signal(&mut self, signal: Signal) -> String {
+        self.rows = table::rows_of_signal(&signal);
         let mut out = Outbox::new();
         self.session.signal(self.now, signal, &mut out).unwrap();
         self.finish(&out)
@@ -125,6 +135,7 @@ impl Bench {
 
     /// Goes to the next deadline and takes that turn.
     fn turn(&mut self) -> String {
+        self.rows = table::DEADLINES;
         let Some(due) = self.session.deadline() else {
             return "·".to_owned();
         };
@@ -165,6 +176,7 @@ fn words(effects: &[Effect]) -> String {
         ("close, gone, ended, forget, stop", "end"),
         ("serve, job, watch", "serve"),
         ("watch, opened", "opened"),
+        ("watch, watch, watch, watch", "born"),
         ("answer, proof", "anew"),
         ("active, ping, fresh", "up"),
     ];

@@ -2,6 +2,7 @@
 
 use super::*;
 use messages::peer_session::LinkLoss;
+use std::collections::BTreeSet;
 
 const PHASES: [Phase; 5] = [
     Phase::Greeting,
@@ -13,8 +14,59 @@ const PHASES: [Phase; 5] = [
 
 type Happen = fn(&mut Bench) -> String;
 
+kernel::page_rows!(pub(super) rows_of, TOLD, Input {
+    Input::Link { .. } => ["Link, new", "Link, known"],
+    Input::LinkDown { .. } => ["LinkDown", "LinkDown other"],
+    Input::Frame { frame: ControlFrame::Hello(_), .. } => ["greeting", "answer", "Hello, foreign"],
+    Input::Frame { frame: ControlFrame::Proof(_), .. } => ["Proof"],
+    Input::Frame { frame: ControlFrame::Admit(()), .. } => ["Admit"],
+    Input::Frame { frame: ControlFrame::Deny(_), .. } => ["Deny"],
+    Input::Frame { frame: ControlFrame::Ping(_), .. } => ["Ping"],
+    Input::Frame { frame: ControlFrame::Pong(_), .. } => ["Pong"],
+    Input::Frame { frame: ControlFrame::Introductions(_), .. } => ["Introductions"],
+    Input::Frame { frame: ControlFrame::Load(_), .. } => ["Load of peer"],
+    Input::Frame { frame: ControlFrame::Revoke(_), .. } => ["Revoke of peer"],
+    Input::Frame { frame: ControlFrame::Leave(_), .. } => ["Leave(false)", "Leave(true)"],
+    Input::BadFrame { .. } => ["BadFrame"],
+    Input::Path { .. } => ["Path"],
+    Input::Inbound { .. } => ["Inbound"],
+    Input::Opened { .. } => ["Opened"],
+    Input::OpenFailed { .. } => ["OpenFailed"],
+    Input::Verdict(Verdict::Admit { .. }) => ["Verdict Admit"],
+    Input::Verdict(Verdict::Deny(_)) => ["Verdict Deny"],
+    Input::Verdict(Verdict::Unknown) => ["Unknown"],
+    Input::Introduce(_) => ["Introduce"],
+    Input::Revoke(_) => ["Revoke"],
+    Input::Load(_) => ["Load"],
+    Input::Serves(_) => ["Serves"],
+    Input::Cut(_) => ["Cut"],
+    Input::Release => ["Release", "Release, busy"],
+    Input::Open { .. } => ["Open"],
+    Input::Leave => ["Leave"],
+});
+kernel::page_rows!(pub(super) rows_of_signal, SIGNALLED, Signal {
+    Signal::Started(_) => ["Started"],
+    Signal::Down { .. } => [
+        "Transport down",
+        "Router down",
+        "Roster down",
+        "Observer down",
+        "Router absent",
+        "Stream down",
+    ],
+    Signal::Returned { .. } => ["frame Returned", "job Returned"],
+});
+/// The row of time that passes.
+pub(super) const DEADLINES: &[&str] = &["Deadline"];
+
 /// What happens to a session, by the name that its row has.
 const INPUTS: &[(&str, Happen)] = &[
+    ("Started", |bench| {
+        if bench.session.phase() == Phase::Greeting {
+            *bench = Bench::unborn();
+        }
+        bench.start()
+    }),
     ("Link, new", |bench| {
         bench.tell(Input::Link {
             link: LinkId(11),
@@ -197,12 +249,19 @@ fn every_cell_of_the_spec_page_is_what_the_session_does() {
     let named: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     let known: Vec<&str> = INPUTS.iter().map(|(name, _)| *name).collect();
     assert_eq!(named, known, "the rows");
+    let of_all: BTreeSet<&str> = [TOLD, SIGNALLED, DEADLINES].concat().into_iter().collect();
+    assert_eq!(known.iter().copied().collect::<BTreeSet<_>>(), of_all);
     let mut wrong = Vec::new();
     for (row, (name, happen)) in rows.iter().zip(INPUTS) {
         assert_eq!(row.len(), 6, "the row {name} has a cell for each phase");
         let done: Vec<String> = PHASES
             .iter()
-            .map(|phase| happen(&mut Bench::in_phase(*phase)))
+            .map(|phase| {
+                let mut bench = Bench::in_phase(*phase);
+                let did = happen(&mut bench);
+                assert!(bench.rows.contains(name), "{name} is another input");
+                did
+            })
             .collect();
         if done != row[1..] {
             wrong.push(format!("//! | {name} | {} |", done.join(" | ")));

@@ -109,6 +109,8 @@ pub(super) struct Rig {
     pub(super) outcomes: Vec<(Via, Outcome)>,
     /// The next holder accepts with this.
     pub(super) compute: Compute,
+    /// The rows of the page for what it was told last.
+    pub(super) rows: &'static [&'static str],
 }
 
 impl Rig {
@@ -136,6 +138,7 @@ impl Rig {
             jobs: Vec::new(),
             outcomes: Vec::new(),
             compute: scripted::advert().compute,
+            rows: &[],
         }
     }
 
@@ -279,6 +282,7 @@ impl Rig {
     }
 
     pub(super) fn deadline(&mut self) -> Vec<Effect> {
+        self.rows = page::DEADLINES;
         let now = self.clock();
         let effects = self.turn(|proxy, out| proxy.on_deadline(now, out).unwrap());
         let next = self.proxy.deadline();
@@ -290,11 +294,13 @@ impl Rig {
     }
 
     pub(super) fn tell(&mut self, input: Input) -> Vec<Effect> {
+        self.rows = page::rows_of(&input);
         let now = self.clock();
         self.turn(|proxy, out| proxy.handle(now, input, out).unwrap())
     }
 
     pub(super) fn signal(&mut self, signal: Signal) -> Vec<Effect> {
+        self.rows = page::rows_of_signal(&signal);
         let now = self.clock();
         self.turn(|proxy, out| proxy.signal(now, signal, out).unwrap())
     }

@@ -195,10 +195,13 @@ struct Bench {
     now: Now,
     /// Everything that was sent, but facts.
     sent: Vec<Effect>,
+    /// The rows of the page for what it was told last.
+    rows: &'static [&'static str],
 }
 
 impl Bench {
-    fn loading(seed: Seed) -> Self {
+    /// Before its first turn.
+    fn unborn(seed: Seed) -> Self {
         let number = if seed.me == node(OWNER) { OWNER } else { ME };
         let ctx = Ctx {
             entropy: Entropy::from_number(1),
@@ -208,12 +211,21 @@ impl Bench {
             mono: Mono(5_000_000),
             wall: WALL,
         };
-        let mut bench = Self {
+        Self {
             roster: Roster::new(seed, ctx),
             now,
             sent: Vec::new(),
-        };
-        bench.signal(Signal::Started(Incarnation { boot: 1, n: 1 }));
+            rows: &[],
+        }
+    }
+
+    fn start(&mut self) -> String {
+        self.signal(Signal::Started(Incarnation { boot: 1, n: 1 }))
+    }
+
+    fn loading(seed: Seed) -> Self {
+        let mut bench = Self::unborn(seed);
+        bench.start();
         bench
     }
 
@@ -252,12 +264,14 @@ impl Bench {
     }
 
     fn tell(&mut self, input: Input) -> String {
+        self.rows = table::rows_of(&input);
         let mut out = Outbox::new();
         self.roster.handle(self.now, input, &mut out).unwrap();
         self.finish(out)
     }
 
     fn signal(&mut self, signal: Signal) -> String {
+        self.rows = table::rows_of_signal(&signal);
         let mut out = Outbox::new();
         self.roster.signal(self.now, signal, &mut out).unwrap();
         self.finish(out)
@@ -296,6 +310,7 @@ impl Bench {
     }
 
     fn turn(&mut self) -> String {
+        self.rows = table::DEADLINES;
         let due = self.roster.deadline().unwrap();
         self.go(due.at);
         let mut out = Outbox::new();

@@ -1,11 +1,118 @@
 //! The table of the spec page, cell by cell.
 
 use super::*;
+use std::collections::BTreeSet;
+
+const PHASES: [&str; 3] = ["loading", "ready", "leaving"];
 
 type Happen = fn(&mut Bench) -> String;
 
+kernel::page_rows!(pub(super) rows_of, TOLD, Input {
+    Input::Loaded(_) => ["Loaded"],
+    Input::Committed(_) => ["Committed"],
+    Input::CommitFailed(_) => ["CommitFailed"],
+    Input::Bound(_) => ["Bound"],
+    Input::LinkUp { .. } => ["LinkUp", "LinkUp, second", "LinkUp, own"],
+    Input::DialFailed { .. } => ["DialFailed"],
+    Input::Judge { .. } => ["Judge, member", "Judge, other"],
+    Input::Active { .. } => ["Active"],
+    Input::Ended { .. } => ["Ended"],
+    Input::InUse { .. } => ["InUse"],
+    Input::Wanted { .. } => ["Wanted"],
+    Input::Introduced { .. } => ["Introduced", "Introduced, bad"],
+    Input::Revoked { .. } => ["Revoked", "Revoked, bad"],
+    Input::Models { .. } => ["Models"],
+    Input::Load { .. } => ["Load"],
+    Input::Admin { request: AdminRequest::TicketNew { .. }, .. } => [
+        "TicketNew",
+        "TicketNew, owner",
+    ],
+    Input::Admin { request: AdminRequest::TicketList, .. } => ["TicketList", "TicketList, owner"],
+    Input::Admin { request: AdminRequest::TicketRevoke { .. }, .. } => [
+        "TicketRevoke",
+        "TicketRevoke, owner",
+    ],
+    Input::Leave => ["Leave"],
+});
+kernel::page_rows!(pub(super) rows_of_signal, SIGNALLED, Signal {
+    Signal::Started(_) => ["Started"],
+    Signal::Down { .. } => [
+        "Store down",
+        "Transport down",
+        "Worker down",
+        "Observer down",
+        "Session fails",
+        "Session spent",
+        "Session ends",
+        "Stream down",
+    ],
+    Signal::Returned { .. } => ["Cut Returned", "Link Returned"],
+});
+/// The row of time that passes.
+pub(super) const DEADLINES: &[&str] = &["Deadline"];
+
+/// A roster in a phase; of the owner's own node, or of a member's.
+fn in_phase(phase: &str, me: u8) -> Bench {
+    match phase {
+        "loading" => Bench::loading(seed(me)),
+        "ready" => Bench::new(seed(me)),
+        "leaving" => {
+            let mut bench = Bench::new(seed(me));
+            bench.tell(Input::Leave);
+            bench
+        }
+        _ => panic!("a phase without a set-up: {phase}"),
+    }
+}
+
+/// What a human asks.
+fn admin(bench: &mut Bench, request: AdminRequest) -> String {
+    let query = QueryId(1);
+    bench.tell(Input::Admin { query, request })
+}
+
+fn new_ticket(bench: &mut Bench) -> String {
+    let (name, expires) = (Label::truncated("x"), None);
+    admin(bench, AdminRequest::TicketNew { name, expires })
+}
+
+fn revoke(bench: &mut Bench) -> String {
+    let ticket = ticket_key(100);
+    admin(bench, AdminRequest::TicketRevoke { ticket })
+}
+
+/// The key of a ticket that was issued just now; nothing where none may be.
+fn issued(bench: &mut Bench) -> Option<TicketKey> {
+    bench.sent.clear();
+    if new_ticket(bench) != "write" {
+        return None;
+    }
+    bench.commit(true);
+    bench.sent.iter().find_map(|effect| {
+        let Effect::Tell(Letter::Control(control::Command::Answer { answer, .. })) = effect else {
+            return None;
+        };
+        let control::Answer::Ticket(text) = &**answer else {
+            return None;
+        };
+        Some(Ticket::parse(text).unwrap().grant.grant.ticket)
+    })
+}
+
+/// Cells are narrow.
+fn short(did: &str) -> String {
+    did.replace("serves, busy, watch", "meet")
+        .replace("watch, attach, watch, watch, ask", "greet")
+}
+
 /// What happens to a roster, by the name that its row has.
 const INPUTS: &[(&str, Happen)] = &[
+    ("Started", |bench| {
+        if bench.roster.is_loading() {
+            *bench = Bench::unborn(seed(ME));
+        }
+        bench.start()
+    }),
     ("Loaded", |bench| bench.tell(Input::Loaded(Vec::new()))),
     ("Committed", |bench| bench.tell(Input::Committed(Token(7)))),
     ("CommitFailed", |bench| {
@@ -85,17 +192,22 @@ const INPUTS: &[(&str, Happen)] = &[
             load,
         })
     }),
-    ("Admin", |bench| {
-        bench.tell(Input::Admin {
-            query: QueryId(1),
-            request: AdminRequest::TicketList,
-        })
+    ("TicketNew", new_ticket),
+    ("TicketNew, owner", |bench| {
+        bench.tell(Input::Bound(addrs(OWNER)));
+        new_ticket(bench)
+    }),
+    ("TicketList", |bench| admin(bench, AdminRequest::TicketList)),
+    ("TicketList, owner", |bench| {
+        admin(bench, AdminRequest::TicketList)
+    }),
+    ("TicketRevoke", revoke),
+    ("TicketRevoke, owner", |bench| {
+        bench.tell(Input::Bound(addrs(OWNER)));
+        let ticket = issued(bench).unwrap_or_else(|| ticket_key(100));
+        admin(bench, AdminRequest::TicketRevoke { ticket })
     }),
     ("Leave", |bench| bench.tell(Input::Leave)),
-    ("LinkUp, leaving", |bench| {
-        bench.tell(Input::Leave);
-        bench.tell(link_up(PEER, 1))
-    }),
     ("Store down", |bench| {
         bench.down(Address::Store, Exit::Killed)
     }),
@@ -163,16 +275,31 @@ fn every_cell_of_the_spec_page_is_what_the_roster_does() {
     let rows = rows();
     let known: Vec<&str> = INPUTS.iter().map(|(name, _)| *name).collect();
     let named: Vec<&str> = rows.iter().skip(1).map(|row| row[0].as_str()).collect();
+    let of_all: BTreeSet<&str> = [TOLD, SIGNALLED, DEADLINES].concat().into_iter().collect();
+    assert_eq!(known.iter().copied().collect::<BTreeSet<_>>(), of_all);
     let done: Vec<Vec<String>> = INPUTS
         .iter()
         .map(|(name, happen)| {
-            let cell = |ready| happen(&mut Bench::in_phase(ready));
-            vec![(*name).to_owned(), cell(false), cell(true)]
+            let me = if name.ends_with(", owner") { OWNER } else { ME };
+            let cell = |phase: &str| {
+                let mut bench = in_phase(phase, me);
+                let did = happen(&mut bench);
+                assert!(bench.rows.contains(name), "{name} is another input");
+                short(&did)
+            };
+            std::iter::once((*name).to_owned())
+                .chain(PHASES.map(cell))
+                .collect()
         })
         .collect();
     let table: Vec<String> = done
         .iter()
-        .map(|row| format!("//! | {} |", row.join(" | ")))
+        .map(|row| {
+            format!(
+                "//! | {:19} | {:20} | {:20} | {:17} |",
+                row[0], row[1], row[2], row[3]
+            )
+        })
         .collect();
     assert_eq!(
         named,
@@ -180,26 +307,6 @@ fn every_cell_of_the_spec_page_is_what_the_roster_does() {
         "the rows; the roster does:\n{}",
         table.join("\n")
     );
-    assert_eq!(rows[0][1..], ["loading", "ready"], "the columns");
+    assert_eq!(rows[0][1..], PHASES, "the columns");
     assert_eq!(rows[1..], done, "the roster does:\n{}", table.join("\n"));
-}
-
-#[test]
-fn a_roster_begins_by_asking_its_neighbours() {
-    let ctx = Ctx {
-        entropy: Entropy::from_number(1),
-        signer: Arc::new(Keys(ME)),
-    };
-    let mut roster = Roster::new(seed(ME), ctx);
-    let mut out = Outbox::new();
-    let now = Now {
-        mono: Mono(1),
-        wall: WALL,
-    };
-    let started = Signal::Started(Incarnation { boot: 1, n: 1 });
-    roster.signal(now, started, &mut out).unwrap();
-    assert_eq!(
-        words(out.effects()),
-        "watch, load, watch, attach, watch, watch, ask"
-    );
 }

@@ -52,6 +52,13 @@ fn each_fault_of_the_file_is_a_sentence_with_its_key_and_a_way_out() {
             "models",
             "models/c.gguf and name it c.gguf",
         ),
+        (
+            "models = ['hf://org/repo']",
+            "models",
+            "fetch a .gguf file of org/repo yourself, put it in the folder /no/such/home/models",
+        ),
+        // Tests stand in the folder of their package.
+        ("models = ['Cargo.toml']", "models", "write ./Cargo.toml"),
         ("models = ['scripted']", "models", "engine = \"scripted\""),
         (
             "engine = 'scripted'\nmodels = ['builtin']",

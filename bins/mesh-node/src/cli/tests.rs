@@ -65,6 +65,20 @@ fn every_help_has_an_example() {
     check(&Cli::command(), "");
 }
 
+#[test]
+fn the_help_of_serve_names_the_variables_of_the_ports() {
+    let mut command = Cli::command();
+    let serve = command.find_subcommand_mut("serve").unwrap();
+    let help = serve.render_long_help().to_string();
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "[default: 127.0.0.1:9337, or the port in MESH_API_PORT]",
+        "[default: 127.0.0.1:3131, or the port in MESH_CONSOLE_PORT]",
+    ] {
+        assert!(words.contains(said), "{help}");
+    }
+}
+
 fn serve(arguments: &[&str]) -> Result<Serve, clap::Error> {
     let line = ["mesh-node", "serve"].into_iter();
     let cli = Cli::try_parse_from(line.chain(arguments.iter().copied()))?;

@@ -12,7 +12,8 @@ use std::path::Path;
 /// `mesh-node status`.
 pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
     let (about, snapshot) = snapshot_of(home)?;
-    let value = status_json(about.node, about.boot, &about.version, &snapshot);
+    let why_not = about.why_not.as_deref();
+    let value = status_json(about.node, about.boot, &about.version, why_not, &snapshot);
     if as_json {
         print::json(&value);
         return Ok(());
@@ -22,10 +23,8 @@ pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
         "version    {} (boot {})",
         about.version, about.boot
     ));
-    print::line(&format!(
-        "ready      {}",
-        if about.ready { "yes" } else { "no" }
-    ));
+    let ready = why_not.map_or_else(|| "yes".to_owned(), |why| format!("no: {why}"));
+    print::line(&format!("ready      {ready}"));
     print::line(&format!("api        http://{}/v1", about.api));
     print::line(&format!("management http://{}", about.console));
     let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();

@@ -2,7 +2,8 @@
 
 use crate::place::Socket;
 use crate::protocol::{
-    About, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response, decode, encode, length,
+    About, ProtocolError, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response, VERSION,
+    decode, encode, length,
 };
 use host::{Driver, Port};
 use kernel::{Child, Effect, Failure, How, Signal, Turn};
@@ -322,7 +323,13 @@ async fn receive(stream: &mut UnixStream) -> io::Result<Result<Request, String>>
     };
     let mut body = vec![0; len];
     stream.read_exact(&mut body).await?;
-    Ok(decode(&body).map_err(|error| error.to_string()))
+    Ok(decode(&body).map_err(|error| match error {
+        ProtocolError::Version(theirs) => format!(
+            "the running node speaks version {VERSION} of the control protocol, the command \
+             version {theirs}: use the same mesh-node for both"
+        ),
+        ProtocolError::TooLong(_) | ProtocolError::Malformed => error.to_string(),
+    }))
 }
 
 /// This process's user.

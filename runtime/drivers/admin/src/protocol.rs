@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol: both ends come from the same program, so they must be equal.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// A request: a ticket at most.
 pub(crate) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// A response: the snapshot of a node with thousands of peers.
@@ -78,8 +78,8 @@ pub struct About {
     pub api: String,
     /// Where the management port listens.
     pub console: String,
-    /// Whether it is ready.
-    pub ready: bool,
+    /// Why it cannot serve, as `/readyz` says it; nothing where it can.
+    pub why_not: Option<String>,
 }
 
 /// What a node answers.

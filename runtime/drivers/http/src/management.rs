@@ -40,7 +40,14 @@ pub(crate) async fn status(gate: &Gate) -> Result<Response<Reply>, ApiError> {
     match timeout(SNAPSHOT_WAIT, snapshot).await {
         Ok(Ok(snapshot)) => {
             let config = gate.front.config();
-            let body = status_json(config.me, config.boot, &config.version, &snapshot);
+            let (version, why_not) = (&config.version, config.ready.why_not());
+            let body = status_json(
+                config.me,
+                config.boot,
+                version,
+                why_not.as_deref(),
+                &snapshot,
+            );
             Ok(answer(StatusCode::OK, &body))
         }
         Ok(Err(_)) | Err(_) => {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 ///
 /// ```text
 /// node, boot, version, uptime_ms
-/// ready        nothing that is supervised is down
+/// ready        whether it can serve: what `/readyz` answers
+/// why_not      why it cannot, in words
 /// networks[]   id, label, owner, members, active, addrs[], refused
 /// peers[]      node, network, phase, fresh, path (direct|relayed|none), addr, rtt_us, models[],
 ///              streams, dropped
@@ -19,7 +20,13 @@ use serde_json::{Value, json};
 /// actors[]     address, state (running|restarting|failed|gone), starts, why
 /// ```
 #[must_use]
-pub fn status_json(me: NodeId, boot: u64, version: &str, snapshot: &Snapshot) -> Value {
+pub fn status_json(
+    me: NodeId,
+    boot: u64,
+    version: &str,
+    why_not: Option<&str>,
+    snapshot: &Snapshot,
+) -> Value {
     let mut networks = Vec::new();
     let mut peers = Vec::new();
     let mut devices = Vec::new();
@@ -46,7 +53,8 @@ pub fn status_json(me: NodeId, boot: u64, version: &str, snapshot: &Snapshot) ->
         "boot": boot,
         "version": version,
         "uptime_ms": snapshot.uptime.0 / 1_000,
-        "ready": snapshot.children.iter().all(|(_, state)| !is_down(state)),
+        "ready": why_not.is_none(),
+        "why_not": why_not,
         "networks": networks,
         "peers": peers,
         "devices": devices,
@@ -117,11 +125,4 @@ fn actor_json((address, state): &(Address, ChildState)) -> Value {
         ChildState::Gone => ("gone", None, None),
     };
     json!({ "address": address.to_string(), "state": name, "starts": starts, "why": why })
-}
-
-const fn is_down(state: &ChildState) -> bool {
-    match state {
-        ChildState::Restarting { .. } | ChildState::Failed { .. } => true,
-        ChildState::Running { .. } | ChildState::Gone => false,
-    }
 }

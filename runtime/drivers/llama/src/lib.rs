@@ -30,7 +30,7 @@ pub mod sampling;
 pub use child::engine_main;
 pub use config::LlamaConfig;
 pub use driver::LlamaEngine;
-pub use models::{BUILTIN, ModelFile, resolve};
+pub use models::{BUILTIN, ModelFile, locate, resolve};
 
 /// The argument behind which the binary is the engine's process and nothing else.
 pub const ENGINE_MARKER: &str = "--mesh-engine-child";

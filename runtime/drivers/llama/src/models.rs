@@ -4,7 +4,7 @@ use crate::gguf::{self, Header};
 use messages::{Compute, Digest, Hasher, Label, ModelAdvert, ModelId};
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::time::SystemTime;
 
 #[cfg(test)]
@@ -34,49 +34,75 @@ pub struct ModelFile {
 /// # Errors
 /// A sentence for people.
 pub fn resolve(reference: &str, home: &Path) -> Result<ModelFile, String> {
-    let folder = home.join("models");
     if reference == BUILTIN {
-        return inspect(BUILTIN.to_owned(), &builtin(&folder)?);
+        return inspect(BUILTIN.to_owned(), &builtin(&home.join("models"))?);
     }
-    if let Some((scheme, rest)) = reference.split_once("://") {
-        let file = rest
-            .rsplit('/')
-            .next()
-            .filter(|file| !file.is_empty())
-            .unwrap_or("model.gguf");
-        return Err(format!(
-            "{scheme}:// models are not downloaded: fetch {file} yourself, put it in place as {} \
-             and name it '{file}'",
-            folder.join(file).display()
-        ));
-    }
-    let candidates = [
-        folder.join(reference),
-        folder.join(format!("{reference}.gguf")),
-        PathBuf::from(reference),
-    ];
-    // A bare name is looked for in the folder only, so that it never depends on where one stands.
-    let is_path = reference.contains(std::path::MAIN_SEPARATOR);
-    let candidates = if is_path {
-        &candidates[2..]
-    } else {
-        &candidates[..2]
-    };
-    let Some(path) = candidates.iter().find(|path| path.is_file()) else {
-        let looked: Vec<String> = candidates
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        return Err(format!(
-            "there is no model '{reference}': {} is no file",
-            looked.join(" or ")
-        ));
-    };
+    let path = locate(reference, home).map_err(|why| format!("the model '{reference}': {why}"))?;
     let name = path.file_stem().map_or_else(
         || reference.to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    inspect(name, path)
+    inspect(name, &path)
+}
+
+/// The file of a reference: a path, or the name of a file in the home's folder `models`.
+///
+/// # Errors
+/// A sentence for people that says what to do. It does not repeat the reference.
+pub fn locate(reference: &str, home: &Path) -> Result<PathBuf, String> {
+    let folder = home.join("models");
+    if let Some((scheme, rest)) = reference.split_once("://") {
+        return Err(not_downloaded(scheme, rest, &folder));
+    }
+    // A bare name is looked for in the folder only, so that it never depends on where one stands.
+    let is_path = reference.contains(MAIN_SEPARATOR);
+    let mut candidates = if is_path {
+        vec![PathBuf::from(reference)]
+    } else {
+        vec![
+            folder.join(reference),
+            folder.join(format!("{reference}.gguf")),
+        ]
+    };
+    if let Some(found) = candidates.iter().position(|path| path.is_file()) {
+        return Ok(candidates.swap_remove(found));
+    }
+    let looked: Vec<_> = candidates
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let looked = looked.join(" or ");
+    let stands_here = !is_path && Path::new(reference).is_file();
+    Err(match stands_here {
+        true => format!(
+            "{looked} is no file: for the file in this folder write .{MAIN_SEPARATOR}{reference}"
+        ),
+        false => format!("{looked} is no file: put the model there, or name `{BUILTIN}`"),
+    })
+}
+
+/// Why a URL is no model, and what to do instead.
+fn not_downloaded(scheme: &str, rest: &str, folder: &Path) -> String {
+    let rest = rest.trim_matches('/');
+    let file = rest.rsplit('/').next().unwrap_or_default();
+    let ending = Path::new(file).extension();
+    if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("gguf")) {
+        let place = folder.join(file);
+        return format!(
+            "{scheme}:// models are not downloaded: fetch {file} yourself, put it in place as {} \
+             and name it {file}",
+            place.display()
+        );
+    }
+    let of = match rest {
+        "" => String::new(),
+        repository => format!(" of {repository}"),
+    };
+    format!(
+        "{scheme}:// models are not downloaded: fetch a .gguf file{of} yourself, put it in the \
+         folder {} and name it by its file name",
+        folder.display()
+    )
 }
 
 impl ModelFile {
@@ -108,7 +134,8 @@ impl ModelFile {
     }
 
     /// What is told of it, once an engine of this `compute` serves it.
-    pub(crate) fn advert(&self, context_max: u32, compute: Compute) -> ModelAdvert {
+    #[must_use]
+    pub fn advert(&self, context_max: u32, compute: Compute) -> ModelAdvert {
         ModelAdvert {
             model: self.id(context_max),
             name: Label::truncated(&self.name),

@@ -9,9 +9,11 @@ use messages::ports::store::{Item, Key};
 use messages::roster::Contact;
 use messages::{Credential, Label, NetworkId, NodeId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Networks to join: the node's own is carried besides.
@@ -101,12 +103,25 @@ impl Database {
     /// # Errors
     /// The node is in as many networks as it can carry, or the write failed: nothing is remembered.
     pub fn join(&self, membership: &Membership) -> Result<(), HomeError> {
+        self.join_all(slice::from_ref(membership))
+    }
+
+    /// Remembers all of these networks, or none.
+    ///
+    /// # Errors
+    /// As of [`Database::join`].
+    pub fn join_all(&self, memberships: &[Membership]) -> Result<(), HomeError> {
+        if memberships.is_empty() {
+            return Ok(());
+        }
         let joined = self.memberships()?;
-        let is_known = |other: &Membership| other.network() == membership.network();
-        if joined.len() >= MEMBERSHIPS_MAX && !joined.iter().any(is_known) {
+        let known: BTreeSet<_> = joined.iter().map(Membership::network).collect();
+        let added = memberships.iter().map(Membership::network);
+        let all: BTreeSet<_> = added.chain(known.iter().copied()).collect();
+        if all.len() > known.len().max(MEMBERSHIPS_MAX) {
             return Err(HomeError::TooManyNetworks);
         }
-        self.with(|inner| tables::join(inner, membership))
+        self.with(|inner| tables::join(inner, memberships))
     }
 
     /// Forgets a network: that it was joined, and everything of it. True where it was known.

@@ -166,12 +166,14 @@ pub(crate) fn memberships(database: &Database) -> Result<Vec<Membership>, Fault>
     Ok(found)
 }
 
-pub(crate) fn join(database: &Database, membership: &Membership) -> Result<(), Fault> {
-    let value = postcard::to_stdvec(membership)?;
+pub(crate) fn join(database: &Database, memberships: &[Membership]) -> Result<(), Fault> {
     let write = database.begin_write()?;
     {
         let mut table = write.open_table(MEMBERSHIPS)?;
-        table.insert(membership.network().0.as_slice(), value.as_slice())?;
+        for membership in memberships {
+            let value = postcard::to_stdvec(membership)?;
+            table.insert(membership.network().0.as_slice(), value.as_slice())?;
+        }
     }
     Ok(write.commit()?)
 }

@@ -206,20 +206,26 @@ fn memberships_are_kept_and_replaced() {
 fn one_network_more_than_a_node_carries_is_refused_with_a_sentence() {
     let home = Home::open(&folder("networks")).unwrap();
     let database = Database::open(&home).unwrap();
-    let join = |n: usize| {
-        database.join(&Membership {
-            owner: NodeId([7; 32]),
-            label: Label::truncated(&n.to_string()),
-            credential: Credential::Owner {
-                label: Label::default(),
-            },
-            contacts: Vec::new(),
-        })
+    let network = |n: usize| Membership {
+        owner: NodeId([7; 32]),
+        label: Label::truncated(&n.to_string()),
+        credential: Credential::Owner {
+            label: Label::default(),
+        },
+        contacts: Vec::new(),
     };
+    let join = |n: usize| database.join(&network(n));
     // The node's own is one of them.
-    for n in 1..messages::limits::NETWORKS_MAX {
+    for n in 1..messages::limits::NETWORKS_MAX - 1 {
         join(n).unwrap();
     }
+    // Of several at once all are remembered, or none.
+    let last = [network(63), network(0)];
+    assert!(database.join_all(&last).is_err());
+    assert_eq!(database.memberships().unwrap().len(), 62);
+    database
+        .join_all(&[network(63), network(63), network(1)])
+        .unwrap();
     let refused = join(0).unwrap_err().to_string();
     assert!(refused.contains("64 networks"), "{refused}");
     assert_eq!(database.memberships().unwrap().len(), 63);

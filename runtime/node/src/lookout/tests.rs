@@ -64,10 +64,10 @@ fn every_network_must_say_where_it_listens() {
 }
 
 /// A node's folder, gone with the test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mark = format!("mesh-ready-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(mark);
         let _ = std::fs::remove_dir_all(&path);
@@ -75,7 +75,7 @@ impl Folder {
         Self(path)
     }
 
-    fn config(&self, listen: SocketAddr) -> Config {
+    pub(crate) fn config(&self, listen: SocketAddr) -> Config {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Config {
             home: self.0.join("home"),

@@ -19,6 +19,10 @@ async fn the_status_is_the_snapshot_and_only_the_console_has_it() {
     assert_eq!(response.status(), 200);
     let body = response.json();
     assert_eq!(
+        (&body["ready"], &body["why_not"]),
+        (&json!(false), &json!("it starts"))
+    );
+    assert_eq!(
         (&body["node"], &body["boot"]),
         (&json!(ME.to_string()), &json!(BOOT))
     );
@@ -216,7 +220,7 @@ fn snapshot() -> Snapshot {
 fn the_status_has_a_stable_schema() {
     let expected = json!({
         "node": ME.to_string(), "boot": 7, "version": "1.2.3", "uptime_ms": 61_000,
-        "ready": false,
+        "ready": false, "why_not": "no network yet",
         "networks": [{
             "id": NETWORK.to_string(), "label": "home", "owner": ME.to_string(),
             "members": 3, "active": 2, "addrs": ["10.0.0.1:5"], "refused": null,
@@ -238,5 +242,13 @@ fn the_status_has_a_stable_schema() {
             { "address": "store", "state": "failed", "starts": null, "why": "disk" },
         ],
     });
-    assert_eq!(status_json(ME, 7, "1.2.3", &snapshot()), expected);
+    let why_not = Some("no network yet");
+    let said = status_json(ME, 7, "1.2.3", why_not, &snapshot());
+    assert_eq!(said, expected);
+    // What is down beside is shown and is not the verdict.
+    let said = status_json(ME, 7, "1.2.3", None, &snapshot());
+    assert_eq!(
+        (&said["ready"], &said["why_not"]),
+        (&json!(true), &json!(null))
+    );
 }

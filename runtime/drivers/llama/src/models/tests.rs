@@ -1,4 +1,4 @@
-use super::{BUILTIN, resolve};
+use super::{BUILTIN, locate, resolve};
 use crate::gguf::forge::{CONTEXT, Forge};
 use std::fs;
 use std::path::PathBuf;
@@ -61,17 +61,8 @@ fn the_id_is_of_the_weights_and_the_context_and_not_of_the_name() {
 #[test]
 fn what_cannot_be_served_is_refused_with_a_sentence() {
     let home = Home::new("refused");
-    let why = resolve("hf://some/model/file.gguf", &home.0).unwrap_err();
-    let place = home.0.join("models/file.gguf").display().to_string();
-    assert!(
-        why.contains("not downloaded") && why.contains(&place),
-        "{why}"
-    );
-    assert!(
-        resolve("absent", &home.0)
-            .unwrap_err()
-            .contains("there is no model 'absent'")
-    );
+    let why = resolve("absent", &home.0).unwrap_err();
+    assert!(why.starts_with("the model 'absent': "), "{why}");
     assert!(
         resolve("./absent", &home.0)
             .unwrap_err()
@@ -83,6 +74,54 @@ fn what_cannot_be_served_is_refused_with_a_sentence() {
             .unwrap_err()
             .contains("not supported")
     );
+}
+
+#[test]
+fn a_url_is_refused_with_the_file_to_fetch_and_its_place() {
+    let home = Home::new("urls");
+    let folder = home.0.join("models");
+    let named = |file: &str| {
+        let place = folder.join(file).display().to_string();
+        format!("fetch {file} yourself, put it in place as {place} and name it {file}")
+    };
+    let any = |of: &str| {
+        let place = folder.display();
+        format!(
+            "fetch a .gguf file{of} yourself, put it in the folder {place} and name it by its \
+             file name"
+        )
+    };
+    for (reference, way_out) in [
+        ("hf://some/model/file.gguf", named("file.gguf")),
+        ("hf://some/model/FILE.GGUF", named("FILE.GGUF")),
+        ("https://host/a/b.gguf", named("b.gguf")),
+        ("hf://some/model", any(" of some/model")),
+        ("hf://some/model/", any(" of some/model")),
+        ("hf://some/model:Q4_K_M", any(" of some/model:Q4_K_M")),
+        ("hf://some/model/.gguf", any(" of some/model/.gguf")),
+        ("hf://some/gguf", any(" of some/gguf")),
+        ("hf://some/model-v1.5", any(" of some/model-v1.5")),
+        ("hf://", any("")),
+    ] {
+        let scheme = reference.split_once(':').unwrap().0;
+        let expected = format!("{scheme}:// models are not downloaded: {way_out}");
+        assert_eq!(locate(reference, &home.0), Err(expected), "{reference}");
+    }
+}
+
+#[test]
+fn a_bare_name_is_never_looked_for_where_one_stands_but_said_how() {
+    let home = Home::new("here");
+    // Tests stand in the folder of their package.
+    let why = locate("Cargo.toml", &home.0).unwrap_err();
+    assert!(why.ends_with("write ./Cargo.toml"), "{why}");
+    assert_eq!(locate("./Cargo.toml", &home.0), Ok("./Cargo.toml".into()));
+    let why = locate("nobody.toml", &home.0).unwrap_err();
+    assert!(!why.contains("./nobody.toml"), "{why}");
+    assert!(why.contains("put the model there"), "{why}");
+    let inside = home.0.join("models/Cargo.toml");
+    fs::write(&inside, "").unwrap();
+    assert_eq!(locate("Cargo.toml", &home.0), Ok(inside), "the folder's");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use kernel::Exit;
 use messages::ports::engine::{Command, Drawn, Event};
 use messages::{Micros, Refusal};
 use std::fs;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -225,18 +226,82 @@ fn the_process_dies_with_the_thread_that_started_it_though_its_pipe_stays_open()
     }
     drop(release);
     parent.join().unwrap();
-    let mut looks = 0;
-    let status = loop {
-        match child.try_wait().unwrap() {
-            Some(status) => break status,
-            None if looks < 5_000 => std::thread::sleep(Duration::from_millis(2)),
-            None => {
-                child.kill().unwrap();
-                panic!("it outlived its parent");
-            }
-        }
-        looks += 1;
-    };
+    let status = ended(&mut child);
     assert_eq!(status.signal(), Some(9));
     drop(ours);
+}
+
+/// The engine's process with this test as its parent, and the other end of its pipe.
+fn engine() -> (std::process::Child, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_llama-engine"))
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()
+        .unwrap();
+    (child, ours)
+}
+
+/// Waits for a process that ends by itself.
+fn ended(child: &mut std::process::Child) -> std::process::ExitStatus {
+    for _ in 0..5_000 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    panic!("it does not end by itself");
+}
+
+/// What a node tells its engine first, as one wrote it to a script in the engine's place.
+async fn load_frame() -> (World, Vec<u8>) {
+    let (home, config) = config("tiny", |config| {
+        let mark = config.engine_command.pop().unwrap();
+        let script = "dd bs=4194304 count=1 of=\"$0\" status=none; sleep 60";
+        let file = std::env::temp_dir().join(&mark).join("frame");
+        config.engine_command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        config.engine_command.push(file.display().to_string());
+        config.engine_command.push(mark);
+    });
+    let file = home.0.join("frame");
+    let world = World::start(home, config).await;
+    world.tell(Command::Attach);
+    for _ in 0..2_000 {
+        let frame = fs::read(&file).unwrap_or_default();
+        if let Some((length, body)) = frame.split_first_chunk() {
+            assert_eq!(u32::from_le_bytes(*length) as usize, body.len());
+            return (world, frame);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no frame was written");
+}
+
+#[test]
+fn the_process_ends_when_its_pipe_closes_though_its_parent_lives_and_told_it_nothing() {
+    let (mut child, pipe) = engine();
+    drop(pipe);
+    assert!(ended(&mut child).success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_process_ends_when_its_pipe_closes_though_its_parent_lives_and_its_models_are_loaded() {
+    // The model's file is there as long as this world is.
+    let (_world, frame) = load_frame().await;
+    let (mut child, mut pipe) = engine();
+    pipe.write_all(&frame).unwrap();
+    // Loaded is the second variant of what a child reports, Refused the third.
+    loop {
+        let mut length = [0; 4];
+        pipe.read_exact(&mut length).unwrap();
+        let mut body = vec![0; u32::from_le_bytes(length) as usize];
+        pipe.read_exact(&mut body).unwrap();
+        assert_ne!(body[0], 2, "{}", String::from_utf8_lossy(&body));
+        if body[0] == 1 {
+            break;
+        }
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it serves");
+    drop(pipe);
+    assert_eq!(ended(&mut child).signal(), Some(9), "it kills itself");
 }

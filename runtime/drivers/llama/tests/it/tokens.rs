@@ -1,7 +1,8 @@
 //! What is drawn: prompts, positions, slots, and the seam of a resumed answer.
 
-use crate::forge::CONTEXT;
-use crate::world::{LONG, Seen, World, chat, says};
+use crate::forge::{CONTEXT, Forge};
+use crate::world::{Home, LONG, Seen, World, chat, config, says};
+use driver_llama::resolve;
 use messages::ports::engine::{Command, Drawn, Event};
 use messages::{Digest, EndReason, Job, List, Prompt, Refusal, Role, Sampling, Text, TokenId};
 
@@ -35,6 +36,33 @@ async fn a_ready_engine_says_what_it_serves_and_answers_greedily_the_same_in_eve
     let (mut other, same) = World::ready("tiny", |_| {}).await;
     assert_eq!(same, advert);
     assert_eq!(other.answer(&job, 40).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_two_models_serves_both() {
+    let (home, mut config) = config("tiny", |_| {});
+    std::fs::write(home.0.join("models/other.gguf"), Forge::tiny(5).bytes()).unwrap();
+    let other = resolve("other", &home.0).unwrap();
+    let mut alone = config.clone();
+    config.models.push(other.clone());
+    alone.models = vec![other];
+    // The files are there as long as the first world is.
+    let mut both = World::start(home, config).await;
+    let adverts = both.attach_all().await;
+    let names: Vec<&str> = adverts.iter().map(|advert| &*advert.name).collect();
+    assert_eq!(names, ["tiny", "other"]);
+    let (mut tiny, first) = World::ready("tiny", |_| {}).await;
+    let mut other = World::start(Home(alone.models[0].path.with_extension("none")), alone).await;
+    let second = other.attach().await;
+    assert_eq!(adverts, [first.clone(), second.clone()]);
+    let mut texts = Vec::new();
+    for (advert, alone) in [(first, &mut tiny), (second, &mut other)] {
+        let job = both.job(advert.model, says(QUESTION));
+        let answer = both.answer(&job, 24).await;
+        assert_eq!(answer, alone.answer(&job, 24).await, "{}", &*advert.name);
+        texts.push(answer.ids);
+    }
+    assert_ne!(texts[0], texts[1], "two models");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -177,13 +177,18 @@ impl World {
     }
 
     pub(crate) async fn attach(&mut self) -> ModelAdvert {
+        let mut models = self.attach_all().await;
+        assert_eq!(models.len(), 1);
+        models.remove(0)
+    }
+
+    pub(crate) async fn attach_all(&mut self) -> Vec<ModelAdvert> {
         self.tell(Command::Attach);
         let event = self.event().await;
         let Event::Ready { models } = event else {
             panic!("not ready: {event:?}")
         };
-        assert_eq!(models.len(), 1);
-        models[0].clone()
+        models.into_vec()
     }
 
     /// A job of the user's words, with a number of its own.
