@@ -123,7 +123,7 @@ mod tests {
             (1, 4, &["late"]),
         ] {
             for mark in marks {
-                kernel::marks::reached(*mark);
+                kernel::marks::reached(mark);
             }
             coverage.collect(&place(part, seed));
         }
