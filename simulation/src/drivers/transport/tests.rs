@@ -241,11 +241,12 @@ fn opened(bench: &mut Bench) -> (StreamId, Letter, DriverOut) {
         stream,
         bytes,
     });
-    let of = |effect: &(Address, Effect)| match &effect.1 {
-        Effect::Tell(letter @ Letter::Session(.., Input::Inbound { stream, .. })) => {
-            Some((*stream, letter.clone()))
-        }
-        _ => None,
+    let of = |(_, effect): &(Address, Effect)| {
+        let Effect::Tell(letter @ Letter::Session(.., Input::Inbound { stream, .. })) = effect
+        else {
+            return None;
+        };
+        Some((*stream, letter.clone()))
     };
     let (stream, inbound) = out.effects.iter().find_map(of).unwrap();
     (stream, inbound, out)
@@ -298,9 +299,11 @@ fn a_job_that_its_session_does_not_take_is_refused_with_the_reason() {
         let mut out = DriverOut::default();
         let returned = Signal::Returned { letter, why };
         bench.transport.signal(0, returned, &mut out);
-        let replies = out.packets.iter().filter_map(|packet| match &packet.body {
-            Body::JobReply { bytes, .. } => super::decode::<JobReply>(bytes).unwrap(),
-            _ => None,
+        let replies = out.packets.iter().filter_map(|packet| {
+            let Body::JobReply { bytes, .. } = &packet.body else {
+                return None;
+            };
+            super::decode::<JobReply>(bytes).unwrap()
         });
         let refused = Refused {
             attempt: 1,
