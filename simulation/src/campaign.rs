@@ -28,6 +28,12 @@ impl Part {
         Self { name, run }
     }
 
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Runs it on this thread. Says what the checkers found.
     #[must_use]
     pub fn run(&self) -> Vec<String> {

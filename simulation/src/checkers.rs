@@ -83,8 +83,8 @@ pub(crate) enum Seen<'a> {
     Boots,
     /// The node's power is gone.
     Dies,
-    /// The node, which stood still, goes on.
-    Thaws,
+    /// The node, which stood still, goes on, and its clock has missed so much.
+    Thaws(Time),
     /// The node's disk may forget, from now on, what it was told.
     Spoiled,
     /// The node has another address.

@@ -20,8 +20,9 @@ pub struct Clock {
     pub drift_ppm: i32,
 }
 
-/// A crystal that counts microseconds, more or less, and the wall clock that it drives. It goes on
-/// while the node is frozen or down.
+/// A crystal that counts microseconds, more or less, and the clocks that it drives. It goes on
+/// while the node is frozen or down. While the machine sleeps the wall clock goes on as well, and
+/// the monotonic one stands still, as on Linux.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NodeClock {
     /// Ticks at `base`.
@@ -30,6 +31,12 @@ pub(crate) struct NodeClock {
     base: Time,
     ppm: i32,
     offset_us: i64,
+    /// Ticks of all sleeps.
+    slept: u64,
+    /// Ticks when the sleep began that lasts.
+    asleep: Option<u64>,
+    /// World times of the last sleep.
+    sleep: (Time, Time),
 }
 
 impl NodeClock {
@@ -42,8 +49,14 @@ impl NodeClock {
         new
     }
 
-    /// What the crystal has counted. It never goes back.
+    /// What the monotonic clock has counted. It never goes back.
     pub(crate) fn ticks(&self, time: Time) -> u64 {
+        let counted = self.counted(time);
+        self.asleep.map_or(counted, |at| counted.min(at)) - self.slept
+    }
+
+    /// What the crystal has counted.
+    fn counted(&self, time: Time) -> u64 {
         let passed = time.saturating_sub(self.base);
         if self.ppm == 0 {
             return self.ticks + passed;
@@ -52,9 +65,10 @@ impl NodeClock {
         self.ticks + u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// The first world time at which the crystal has counted so much.
+    /// The first world time at which the monotonic clock has counted so much, if no sleep comes
+    /// in between.
     pub(crate) fn time_of(&self, ticks: u64) -> Time {
-        let more = ticks.saturating_sub(self.ticks);
+        let more = (ticks + self.slept).saturating_sub(self.ticks);
         if self.ppm == 0 {
             return self.base + more;
         }
@@ -64,7 +78,7 @@ impl NodeClock {
 
     /// The wall clock. It stands still rather than to go below zero.
     pub(crate) fn wall(&self, time: Time) -> Wall {
-        Wall((EPOCH_US + self.ticks(time)).saturating_add_signed(self.offset_us))
+        Wall((EPOCH_US + self.counted(time)).saturating_add_signed(self.offset_us))
     }
 
     /// Sets the wall clock, as a person or a time server does. Deadlines do not notice.
@@ -74,9 +88,39 @@ impl NodeClock {
 
     /// The crystal changes its rate.
     pub(crate) fn drift(&mut self, time: Time, ppm: i32) {
-        self.ticks = self.ticks(time);
+        self.ticks = self.counted(time);
         self.base = time;
         self.ppm = ppm.clamp(-DRIFT_MAX_PPM, DRIFT_MAX_PPM);
+    }
+
+    /// The machine falls asleep.
+    pub(crate) fn suspend(&mut self, time: Time) {
+        if self.asleep.is_none() {
+            self.asleep = Some(self.counted(time));
+            self.sleep = (time, Time::MAX);
+        }
+    }
+
+    /// It wakes. How much world time the monotonic clock has missed: nothing if it did not sleep.
+    pub(crate) fn resume(&mut self, time: Time) -> Time {
+        let Some(at) = self.asleep.take() else {
+            return 0;
+        };
+        self.slept += self.counted(time) - at;
+        self.sleep.1 = time;
+        time - self.sleep.0
+    }
+
+    /// When the last sleep began.
+    pub(crate) const fn slept_at(&self) -> Time {
+        self.sleep.0
+    }
+
+    /// How much of the time since then the monotonic clock has missed. An earlier sleep than the
+    /// last one is forgotten: nobody measures a time as long as that.
+    pub(crate) fn missed(&self, since: Time, now: Time) -> Time {
+        let (from, to) = self.sleep;
+        to.min(now).saturating_sub(from.max(since))
     }
 
     /// Ticks in a million microseconds of world time.
@@ -127,5 +171,32 @@ mod tests {
         assert_eq!(clock.wall(2_000_000).0, wall.0 - 3_600_000_000);
         clock.jump(i64::MIN);
         assert_eq!(clock.wall(0), Wall(0), "and not below zero");
+    }
+
+    #[test]
+    fn a_sleep_stops_the_monotonic_clock_alone() {
+        let mut clock = NodeClock::new(Clock {
+            offset_us: 7,
+            drift_ppm: 200_000,
+        });
+        clock.suspend(1_000);
+        clock.suspend(2_000);
+        assert_eq!(clock.ticks(500), 600, "what was before is as it was");
+        assert_eq!((clock.ticks(1_000), clock.ticks(5_000)), (1_200, 1_200));
+        assert_eq!(clock.wall(5_000).0, EPOCH_US + 6_007);
+        clock.drift(5_000, 0);
+        assert_eq!(
+            (clock.ticks(6_000), clock.missed(3_000, 6_000)),
+            (1_200, 3_000)
+        );
+        assert_eq!((clock.resume(6_000), clock.resume(7_000)), (5_000, 0));
+        assert_eq!((clock.ticks(6_000), clock.ticks(7_000)), (1_200, 2_200));
+        assert_eq!(clock.wall(7_000).0, EPOCH_US + 8_007);
+        assert_eq!(clock.time_of(2_200), 7_000, "and deadlines wait as long");
+        assert_eq!(clock.missed(0, 9_000), 5_000);
+        assert_eq!(
+            (clock.missed(2_000, 4_000), clock.missed(6_500, 9_000)),
+            (2_000, 0)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What happens in the world, and when.
 
-use crate::network::Packet;
+use crate::network::{KEEP_ALIVE, Packet};
 use kernel::{Child, Incarnation, Mono};
 use messages::{Address, DeviceId, RequestId, StreamId};
 use std::sync::Arc;
@@ -60,4 +60,32 @@ pub(crate) struct Event {
     pub(crate) boot: u64,
     /// What.
     pub(crate) what: Occurrence,
+}
+
+impl Event {
+    /// What a timer of a machine had left when its clock stopped, at this time. What comes from
+    /// outside, or looks at the clock itself, is there as soon as the machine wakes.
+    pub(crate) fn left(&self, stopped: Time) -> Time {
+        let left = self.at.saturating_sub(stopped);
+        match self.what {
+            Occurrence::Turn(..)
+            | Occurrence::Wake(..)
+            | Occurrence::Restarts
+            | Occurrence::Arrive(_)
+            | Occurrence::Window(_) => 0,
+            // Some of these were begun by the network while the machine slept: the transport finds
+            // out with its next sign of life.
+            Occurrence::IdleCheck(_) | Occurrence::Resend(_) | Occurrence::Punch(_) => {
+                left.min(KEEP_ALIVE.0)
+            }
+            Occurrence::DialTimeout(_)
+            | Occurrence::Read(_)
+            | Occurrence::Decided(_)
+            | Occurrence::StallCheck(_)
+            | Occurrence::Birth(..)
+            | Occurrence::Engine(..)
+            | Occurrence::Disk(_)
+            | Occurrence::Reads(_) => left,
+        }
+    }
 }

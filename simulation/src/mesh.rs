@@ -195,7 +195,9 @@ impl Mesh {
                 request.n = boot.requests;
                 if boot.live(gateway).is_some() {
                     let seed = ask.seed_for(request, me, arrived);
-                    boot.drivers.gateway.ask(seed.clone(), &mut out);
+                    boot.drivers
+                        .gateway
+                        .ask(self.world.time, seed.clone(), &mut out);
                     self.world.show(node, &Seen::Asked(&seed));
                 } else {
                     place.past.insert(request, Answer::refused());
@@ -248,10 +250,22 @@ impl Mesh {
         self.world.run_errands();
     }
 
-    /// A frozen node goes on: what it missed happens at once.
+    /// A node's machine falls asleep, as a laptop whose lid is shut: the node stands still, and so
+    /// does its monotonic clock, while the wall clock goes on.
+    pub fn suspend(&mut self, node: NodeIndex) {
+        if !self.is_up(node) {
+            return;
+        }
+        let time = self.world.time;
+        self.world.nodes[node].clock.suspend(time);
+        self.freeze(node);
+    }
+
+    /// A node that stands still goes on: what came for it happens at once, and so do its timers,
+    /// but those of a machine that slept have as long to go as when it fell asleep.
     pub fn thaw(&mut self, node: NodeIndex) {
-        self.world.thaw(node);
-        self.world.show(node, &Seen::Thaws);
+        let slept = self.world.thaw(node);
+        self.world.show(node, &Seen::Thaws(slept));
     }
 
     /// An actor or driver of a node crashes. Tells whether it was alive.

@@ -262,7 +262,7 @@ impl Drivers {
             Mail::Signal(signal) => match to {
                 Address::Stream(stream) => self.transport.stream_signal(stream, &signal, out),
                 Address::Transport => self.transport.signal(now, signal, out),
-                Address::Gateway => self.gateway.signal(&signal),
+                Address::Gateway => self.gateway.signal(now, &signal),
                 Address::Store
                 | Address::Engine(_)
                 | Address::Control

@@ -160,13 +160,20 @@ impl World {
         self.events.push(self.time, event);
     }
 
-    /// Puts back what a frozen node has missed.
-    pub(crate) fn thaw(&mut self, node: NodeIndex) {
-        let missed = self.nodes[node].frozen.take().unwrap_or_default();
+    /// Puts back what a frozen node has missed. Tells how long its clock stood still.
+    pub(crate) fn thaw(&mut self, node: NodeIndex) -> Time {
+        let place = &mut self.nodes[node];
+        let missed = place.frozen.take().unwrap_or_default();
+        let (slept, since) = (place.clock.resume(self.time), place.clock.slept_at());
         self.network.silence(self.time, node, false);
         for event in missed {
-            self.schedule(self.time, node, event.what);
+            let left = match slept {
+                0 => 0,
+                _ => event.left(since),
+            };
+            self.schedule(self.time + left, node, event.what);
         }
+        slept
     }
 
     /// Carries out effects in the name of `from`.

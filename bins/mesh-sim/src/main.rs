@@ -94,7 +94,7 @@ enum Command {
         /// Threads.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
-        /// Prints how often each mark was seen.
+        /// Prints in how many worlds each mark was seen, how often, where first; the rarest first.
         #[arg(long)]
         verbose: bool,
     },

@@ -4,7 +4,7 @@
 use crate::scenarios::{files, read};
 use anyhow::{Result, ensure};
 use simulation::campaign::parts;
-use simulation::marks::{Coverage, catalogue, reset};
+use simulation::marks::{Coverage, Place, catalogue, reset};
 use simulation::swarm::Plan;
 use std::ops::Range;
 use std::path::Path;
@@ -21,7 +21,8 @@ struct Results {
     failures: Vec<String>,
 }
 
-type Work = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+/// Runs some worlds, and names each when it is over. Says what is wrong with them.
+type Work = Box<dyn Fn(&mut dyn FnMut(u64, String)) -> Vec<String> + Send + Sync>;
 
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> Result<()> {
@@ -31,13 +32,18 @@ pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> 
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 reset();
-                while let Some(one) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let failures = one();
-                    let Ok(mut results) = results.lock() else {
-                        return;
-                    };
-                    results.failures.extend(failures);
-                    results.coverage.collect();
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = work.get(at) else { return };
+                    let failures = one(&mut |seed, name| {
+                        let number = (at, seed);
+                        if let Ok(mut results) = results.lock() {
+                            results.coverage.collect(&Place { number, name });
+                        }
+                    });
+                    if let Ok(mut results) = results.lock() {
+                        results.failures.extend(failures);
+                    }
                 }
             });
         }
@@ -45,9 +51,12 @@ pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> 
     let Results { coverage, failures } = results.into_inner().unwrap_or_default();
     let catalogue = catalogue();
     if verbose {
-        for name in catalogue.keys() {
-            let times = coverage.seen().get(name).copied().unwrap_or_default();
-            println!("{times:9} {name}");
+        println!("   worlds     times  mark, and the first world that came to it");
+        for (name, it) in coverage.rarest() {
+            println!(
+                "{:9} {:9}  {name}  ({})",
+                it.worlds, it.times, it.first.name
+            );
         }
     }
     let wrong = [failures, coverage.failures(&catalogue)].concat();
@@ -66,15 +75,15 @@ pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> 
 
 fn work(dir: &Path, seeds: Range<u64>) -> Result<Vec<Work>> {
     let mut work: Vec<Work> = Vec::new();
-    for part in parts() {
-        work.push(Box::new(move || part.run()));
-    }
     for file in files(dir)? {
         let scenario = read(&file)?;
+        let file = file.file_stem().unwrap_or_default();
+        let file = file.to_string_lossy().into_owned();
         // What holds is `mesh-sim scenarios` to say.
-        work.push(Box::new(move || {
+        work.push(Box::new(move |over| {
             for seed in scenario.seeds() {
                 drop(scenario.run(*seed));
+                over(*seed, format!("{file}, seed {seed}"));
             }
             Vec::new()
         }));
@@ -82,14 +91,24 @@ fn work(dir: &Path, seeds: Range<u64>) -> Result<Vec<Work>> {
     let starts = seeds.clone().step_by(SEEDS_AT_ONCE);
     for start in starts {
         let end = (start + SEEDS_AT_ONCE as u64).min(seeds.end);
-        work.push(Box::new(move || (start..end).flat_map(swarm).collect()));
+        work.push(Box::new(move |over| {
+            (start..end).flat_map(|seed| swarm(seed, over)).collect()
+        }));
+    }
+    // Last: a mark that nothing else comes to is told by these.
+    for part in parts() {
+        work.push(Box::new(move |over| {
+            let failures = part.run();
+            over(0, format!("the campaign's `{}`", part.name()));
+            failures
+        }));
     }
     Ok(work)
 }
 
-fn swarm(seed: u64) -> Vec<String> {
+fn swarm(seed: u64, over: &mut dyn FnMut(u64, String)) -> Vec<String> {
     let failures = Plan::draw(seed).run().failures.into_iter();
-    failures
-        .map(|it| format!("swarm seed {seed}: {it}"))
-        .collect()
+    let failures = failures.map(|it| format!("swarm seed {seed}: {it}"));
+    over(seed, format!("swarm seed {seed}"));
+    failures.collect()
 }

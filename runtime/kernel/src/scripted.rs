@@ -9,6 +9,8 @@ use messages::{Compute, Digest, Label, ModelAdvert, ModelId, NodeId, Prompt, Tok
 
 /// Tokens of an answer whose length the client leaves open.
 pub const ANSWER_TOKENS: u32 = 1_024;
+/// Bytes of a prompt that make a token.
+pub const BYTES_PER_TOKEN: usize = 4;
 /// Tokens of context.
 pub const CONTEXT_TOKENS: u32 = 131_072;
 
@@ -67,7 +69,9 @@ pub fn text(seed: u64, tokens: u32) -> String {
 #[must_use]
 pub fn prompt(prompt: &Prompt) -> (Digest, u32) {
     let encoded = postcard::to_stdvec(prompt).unwrap_or_default();
-    let tokens = u32::try_from(prompt.len() / 4).unwrap_or(u32::MAX).max(1);
+    let tokens = u32::try_from(prompt.len() / BYTES_PER_TOKEN)
+        .unwrap_or(u32::MAX)
+        .max(1);
     (
         Digest::of("mesh-node scripted prompt v1", &[&encoded]),
         tokens,

@@ -83,7 +83,7 @@ impl Checker for Admission {
                 self.streams.remove(&(at.node, *stream));
             }
             Seen::Dies => self.dies(at.node),
-            Seen::Thaws => self.due.thaws(at.time, at.node),
+            Seen::Thaws(slept) => self.due.thaws(at.time, at.node, *slept),
             Seen::Takes(..)
             | Seen::Does(..)
             | Seen::Leaf(..)

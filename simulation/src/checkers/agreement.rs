@@ -82,7 +82,9 @@ impl Checker for Agreement {
                 self.disturb(at.time);
             }
             Seen::Moved => self.moved(at, found.id(at.node)),
-            Seen::Planned(_) | Seen::Boots | Seen::Thaws | Seen::Disturbed => self.disturb(at.time),
+            Seen::Planned(_) | Seen::Boots | Seen::Thaws(_) | Seen::Disturbed => {
+                self.disturb(at.time);
+            }
             Seen::Turn(..)
             | Seen::Takes(..)
             | Seen::Does(..)

@@ -78,7 +78,7 @@ impl Checker for Credits {
             | Seen::Planned(_)
             | Seen::Boots
             | Seen::Spoiled
-            | Seen::Thaws
+            | Seen::Thaws(_)
             | Seen::Moved
             | Seen::Disturbed => {}
         }

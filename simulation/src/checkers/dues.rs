@@ -41,17 +41,18 @@ impl<K: Ord + Copy> Dues<K> {
         self.order.retain(|(_, of, _)| *of != node);
     }
 
-    /// The node goes on: what was due while it stood still is due from now on.
-    pub(super) fn thaws(&mut self, now: Time, node: NodeIndex) {
+    /// The node goes on: what was due while it stood still is due from now on, and what its clock
+    /// has missed is added to all.
+    pub(super) fn thaws(&mut self, now: Time, node: NodeIndex, slept: Time) {
         let soon = now + self.grace;
-        let late: Vec<K> = self
+        let late: Vec<(K, Time)> = self
             .times
             .iter()
-            .filter(|((of, _), due)| *of == node && **due < soon)
-            .map(|((_, what), _)| *what)
+            .filter(|((of, _), due)| *of == node && (slept > 0 || **due < soon))
+            .map(|((_, what), due)| (*what, soon.max(*due + slept)))
             .collect();
-        for what in late {
-            self.set(soon, node, what);
+        for (what, due) in late {
+            self.set(due, node, what);
         }
     }
 

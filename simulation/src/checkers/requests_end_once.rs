@@ -78,8 +78,8 @@ impl Checker for RequestsEndOnce {
             {
                 known.told = true;
             }
-        } else if matches!(seen, Seen::Thaws) {
-            self.due.thaws(at.time, at.node);
+        } else if let Seen::Thaws(slept) = seen {
+            self.due.thaws(at.time, at.node, *slept);
             for ((_, request), known) in self.open.iter().filter(|((of, _), _)| *of == at.node) {
                 if !known.begun {
                     let due = at.time + known.total + GRACE_US;

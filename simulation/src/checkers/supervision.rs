@@ -86,7 +86,7 @@ impl Checker for Supervision {
                 self.due.dies(at.node);
                 self.planned.retain(|(node, _)| *node != at.node);
             }
-            Seen::Thaws => self.due.thaws(at.time, at.node),
+            Seen::Thaws(slept) => self.due.thaws(at.time, at.node, *slept),
             Seen::Takes(..)
             | Seen::Leaf(..)
             | Seen::Asked(_)

@@ -7,6 +7,7 @@ mod flows;
 mod limits;
 mod membership;
 pub(crate) mod plant;
+mod supervision;
 pub(crate) mod wiring;
 
 use crate::{Ask, Mesh, MeshBuilder, secs};

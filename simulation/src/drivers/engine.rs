@@ -8,7 +8,8 @@ use crate::event::{Occurrence, Time};
 use kernel::{Exit, scripted};
 use messages::ports::engine::{Command, Drawn, Event, Stepped};
 use messages::{
-    Address, DeviceId, EndReason, Job, JobId, Label, Letter, List, Micros, inference_worker,
+    Address, DeviceId, EndReason, Job, JobId, Label, Letter, List, Micros, Refusal,
+    inference_worker,
 };
 use std::collections::BTreeMap;
 
@@ -240,6 +241,13 @@ impl Engine {
     }
 
     fn begin(&mut self, job: Box<Job>, out: &mut DriverOut) {
+        let prompt = u32::try_from(job.prompt.len() / scripted::BYTES_PER_TOKEN);
+        let prompt = prompt.unwrap_or(u32::MAX);
+        let context = scripted::CONTEXT_TOKENS;
+        if prompt >= context {
+            let why = Refusal::ContextExceeded { context, prompt };
+            return self.event(Event::Rejected { job: job.id, why }, out);
+        }
         let position = u32::try_from(job.resume.len()).unwrap_or(u32::MAX);
         let open_ended = job.max_tokens.is_none();
         let progress = Progress {

@@ -43,6 +43,13 @@ impl Ask {
         }
     }
 
+    /// Asks with a prompt of so many bytes.
+    #[must_use]
+    pub fn prompt_bytes(mut self, bytes: usize) -> Self {
+        self.prompt = "x".repeat(bytes);
+        self
+    }
+
     /// Asks another model.
     #[must_use]
     pub fn model(mut self, model: &str) -> Self {
@@ -132,11 +139,17 @@ pub struct Answer {
     pub served_by: Option<NodeId>,
     /// Pieces of text that arrived.
     pub deltas: u64,
-    /// The longest wait between two pieces of text, in microseconds.
+    /// The longest wait, in microseconds: from asking to the first piece of text, between two
+    /// pieces, from the last one to the end.
     pub pause_us_max: u64,
+    /// The longest wait between two pieces of text, in microseconds.
+    pub gap_us_max: u64,
+    /// From asking to the first piece of text, in microseconds.
+    pub first_us: Option<u64>,
     /// Ends that were reported: more than one is a defect.
     pub ends: u32,
-    last: Option<Time>,
+    /// When it was asked, or the last piece came.
+    last: Time,
     /// Bytes of text that it was sent.
     taken: u64,
     /// Its text has a hole: the client was told so, and nothing follows.
@@ -153,6 +166,14 @@ pub(crate) struct Gateway {
 }
 
 impl Answer {
+    /// Nothing yet.
+    pub(crate) fn asked(now: Time) -> Self {
+        Self {
+            last: now,
+            ..Self::default()
+        }
+    }
+
     /// Nobody listens where the client knocks.
     pub(crate) fn refused() -> Self {
         Self {
@@ -168,18 +189,34 @@ impl Answer {
     }
 
     fn read(&mut self, now: Time, text: &str) {
-        let pause = self.last.map_or(0, |last| now - last);
-        self.pause_us_max = self.pause_us_max.max(pause);
-        self.last = Some(now);
+        let pause = self.pause(now);
+        match self.first_us {
+            Some(_) => self.gap_us_max = self.gap_us_max.max(pause),
+            None => self.first_us = Some(pause),
+        }
         self.deltas += 1;
         self.text.push_str(text);
+    }
+
+    /// The client has the end.
+    fn close(&mut self, now: Time, state: State) {
+        self.pause(now);
+        self.state = state;
+    }
+
+    /// A wait is over; how long it was.
+    fn pause(&mut self, now: Time) -> u64 {
+        let pause = now - self.last;
+        self.pause_us_max = self.pause_us_max.max(pause);
+        self.last = now;
+        pause
     }
 }
 
 impl Gateway {
-    pub(crate) fn ask(&mut self, seed: Seed, out: &mut DriverOut) {
+    pub(crate) fn ask(&mut self, now: Time, seed: Seed, out: &mut DriverOut) {
         let request = seed.request;
-        self.answers.insert(request, Answer::default());
+        self.answers.insert(request, Answer::asked(now));
         let child = Arc::new(tree::request_child(seed));
         out.effects.push((Address::Gateway, Effect::Start(child)));
         out.watch(Address::Gateway, Address::Proxy(request));
@@ -225,17 +262,17 @@ impl Gateway {
                 };
                 let taken = self.answers.get(&request).map(|answer| answer.taken);
                 if taken.is_some_and(|taken| taken != total) {
-                    self.break_off(request, out);
+                    self.break_off(now, request, out);
                 } else {
-                    self.end(request, state);
+                    self.end(now, request, state);
                 }
             }
-            Command::Failed { request, why } => self.end(request, State::Failed(why)),
+            Command::Failed { request, why } => self.end(now, request, State::Failed(why)),
             Command::Snapshot { .. } => {}
         }
     }
 
-    pub(crate) fn signal(&mut self, signal: &Signal) {
+    pub(crate) fn signal(&mut self, now: Time, signal: &Signal) {
         if let Signal::Down {
             who: Address::Proxy(request),
             ..
@@ -244,7 +281,7 @@ impl Gateway {
             && answer.is_open()
             && answer.ends == 0
         {
-            self.end(*request, State::Broken);
+            self.end(now, *request, State::Broken);
         }
     }
 
@@ -271,25 +308,25 @@ impl Gateway {
                 out.flow(request, flow);
                 match pushed {
                     Pushed::Kept => self.pump(request, out),
-                    Pushed::Overflow => self.break_off(request, out),
+                    Pushed::Overflow => self.break_off(now, request, out),
                 }
             }
             Place::Repeat => {}
-            Place::Gap => self.break_off(request, out),
+            Place::Gap => self.break_off(now, request, out),
         }
     }
 
     /// Text is missing: one clear error, and nothing after it.
-    fn break_off(&mut self, request: RequestId, out: &mut DriverOut) {
+    fn break_off(&mut self, now: Time, request: RequestId, out: &mut DriverOut) {
         self.readers.remove(&request);
-        self.end(request, State::Failed(Failure::Internal));
+        self.end(now, request, State::Failed(Failure::Internal));
         if let Some(answer) = self.answers.get_mut(&request) {
             answer.broken_off = true;
             out.tell(Address::Gateway, Letter::Proxy(request, Input::ClientGone));
         }
     }
 
-    fn end(&mut self, request: RequestId, state: State) {
+    fn end(&mut self, now: Time, request: RequestId, state: State) {
         if let Some(answer) = self.answers.get_mut(&request)
             && answer.state != State::Gone
             && !answer.broken_off
@@ -297,7 +334,7 @@ impl Gateway {
             answer.ends += 1;
             match self.readers.get_mut(&request) {
                 Some((reader, end)) if !reader.is_empty() => *end = Some(state),
-                Some(_) | None => answer.state = state,
+                Some(_) | None => answer.close(now, state),
             }
         }
     }
@@ -324,7 +361,7 @@ impl Gateway {
                 answer.read(now, &text);
             }
             if let Some(state) = end {
-                answer.state = state;
+                answer.close(now, state);
             }
         }
     }
@@ -338,7 +375,7 @@ impl Gateway {
         let Some((text, flow)) = reader.read() else {
             // It has read nothing for so long that it is taken for dead.
             self.readers.remove(&request);
-            return self.break_off(request, out);
+            return self.break_off(now, request, out);
         };
         if !text.is_empty() {
             answer.read(now, &text);
@@ -346,7 +383,7 @@ impl Gateway {
         if reader.is_empty()
             && let Some(state) = end.take()
         {
-            answer.state = state;
+            answer.close(now, state);
         }
         out.flow(request, flow);
         self.pump(request, out);

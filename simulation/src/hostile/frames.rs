@@ -3,6 +3,7 @@
 
 use crate::event::NodeIndex;
 use crate::mesh::{ClientId, Mesh};
+use crate::network::Body;
 use kernel::scripted;
 use messages::wire::latest::{Beacon, End, JobReply};
 use messages::{EndReason, List, TokenBatch};
@@ -29,6 +30,8 @@ pub enum Garbage {
     UnknownKind,
     /// Noise as a job's request.
     Job,
+    /// Noise among the replies to a job.
+    Reply,
 }
 
 /// What a forged word of an answer says.
@@ -54,7 +57,8 @@ pub enum Forged {
 }
 
 impl Mesh {
-    /// A member sends garbage to another, out of this noise. Tells whether they are connected.
+    /// A member sends garbage to another, out of this noise. Tells whether they are connected, and,
+    /// for a reply, whether one serves the other.
     pub fn send_garbage(
         &mut self,
         (from, to): (NodeIndex, NodeIndex),
@@ -73,8 +77,21 @@ impl Mesh {
             Garbage::Body => frame(NOISE_FRAME, 7, &[0xff; 32]),
             Garbage::UnknownKind => frame(NOISE_FRAME, 60_000, &noise),
             Garbage::Job => return self.send_job(from, to, noise.to_vec()),
+            Garbage::Reply => return self.send_reply(from, to, noise.to_vec()),
         };
         self.send_control(from, to, bytes)
+    }
+
+    /// A node says these bytes on the first job stream on which it serves another.
+    fn send_reply(&mut self, from: NodeIndex, to: NodeIndex, bytes: Vec<u8>) -> bool {
+        let boot = self.world.nodes[from].boot.as_ref();
+        let found = boot.and_then(|boot| boot.drivers.transport.serves(to));
+        let Some((connection, stream)) = found else {
+            return false;
+        };
+        let packet = self.packet(from, to, connection, Body::JobReply { stream, bytes });
+        self.world.send(vec![packet]);
+        true
     }
 
     /// Forged words of an answer reach a request for this text and so many tokens, whichever try

@@ -10,6 +10,12 @@ impl Mesh {
         self.world.nodes[node].boot.is_some()
     }
 
+    /// Whether a node runs, and stands still.
+    #[must_use]
+    pub fn is_frozen(&self, node: NodeIndex) -> bool {
+        self.is_up(node) && self.world.nodes[node].frozen.is_some()
+    }
+
     /// How often a node has started.
     #[must_use]
     pub fn boot_of(&self, node: NodeIndex) -> u64 {

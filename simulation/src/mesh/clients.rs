@@ -152,7 +152,7 @@ impl Mesh {
         let mut draw = self.world.stream(&format!("clients {number}"));
         let mut at = self.world.time;
         for n in 0..crowd.count {
-            at += crowd.wait(n, &mut draw);
+            at += crowd.process.wait(crowd.gap, u64::from(n), &mut draw);
             let node = crowd.nodes[index(&mut draw, crowd.nodes.len())];
             let seed = draw.number();
             let most = u64::from(crowd.tokens.max(1));
@@ -319,21 +319,21 @@ impl Mesh {
     }
 }
 
-impl Arrivals {
-    /// The time between one client and the one before it.
-    fn wait(&self, n: u32, draw: &mut Entropy) -> Time {
-        match self.process {
-            Process::Steady => self.gap.0,
+impl Process {
+    /// The time between the `n`th client and the one before it, with this mean.
+    pub(crate) fn wait(self, gap: Micros, n: u64, draw: &mut Entropy) -> Time {
+        match self {
+            Self::Steady => gap.0,
             // Two draws of a mean of one each: short waits are more likely than long ones.
-            Process::Random => {
+            Self::Random => {
                 let one = draw.below(2_001);
                 let two = draw.below(2_001);
-                self.gap.0.saturating_mul(one * two) / 1_000_000
+                gap.0.saturating_mul(one * two) / 1_000_000
             }
-            Process::Bursts(size) if n.is_multiple_of(size.max(1)) => {
-                self.gap.0.saturating_mul(u64::from(size))
+            Self::Bursts(size) if n.is_multiple_of(u64::from(size.max(1))) => {
+                gap.0.saturating_mul(u64::from(size))
             }
-            Process::Bursts(_) => 0,
+            Self::Bursts(_) => 0,
         }
     }
 }

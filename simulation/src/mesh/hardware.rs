@@ -92,6 +92,14 @@ impl Mesh {
         }
     }
 
+    /// Whether all of a node's engines are wedged; nothing where none is up.
+    #[must_use]
+    pub fn is_wedged(&self, node: NodeIndex) -> Option<bool> {
+        let mut wedged = self.engines_of(node).map(|engine| engine.wedged);
+        let first = wedged.next()?;
+        Some(first && wedged.all(|it| it))
+    }
+
     /// Tokens that a node's engines have drawn since they started.
     #[must_use]
     pub fn drawn(&self, node: NodeIndex) -> u64 {

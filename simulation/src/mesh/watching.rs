@@ -4,10 +4,11 @@ use super::Mesh;
 use crate::event::NodeIndex;
 use messages::Refusal;
 use messages::peer_session::Ended;
+use messages::ports::transport::DialError;
 use std::ops::Range;
 
 impl Mesh {
-    /// Remembers from now on why jobs are refused and sessions end.
+    /// Remembers from now on why jobs are refused, sessions end and dials fail.
     pub fn hear_reasons(&mut self) {
         self.world.reasons.get_or_insert_default();
     }
@@ -29,6 +30,13 @@ impl Mesh {
         said.filter(|(at, with, _)| *at == node && *with == peer)
             .map(|(_, _, why)| why)
             .collect()
+    }
+
+    /// What a node's roster was told last of why a dial to another came to nothing.
+    #[must_use]
+    pub fn dial_error(&self, node: NodeIndex, to: NodeIndex) -> Option<&DialError> {
+        let said = self.world.reasons.as_ref()?;
+        said.dials.get(&(node, self.id(to)))
     }
 
     /// Keeps these entries of the trace as text, counted from 0.

@@ -106,6 +106,11 @@ impl Faults {
         !self.unread.contains(&(from, to))
     }
 
+    /// Whether anything is cut.
+    pub(super) fn has_cuts(&self) -> bool {
+        !self.cuts.is_empty()
+    }
+
     /// Since when a path is cut.
     pub(super) fn cut_since(&self, from: NodeIndex, to: NodeIndex) -> Option<Time> {
         let cuts = self.cuts.iter();

@@ -87,6 +87,16 @@ impl Network {
         }
     }
 
+    /// Whether any path is cut.
+    pub(crate) fn has_cuts(&self) -> bool {
+        self.faults.has_cuts()
+    }
+
+    /// Whether a path is cut.
+    pub(crate) fn is_cut(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        self.faults.cut_since(from, to).is_some()
+    }
+
     /// Whether a node reads what another sends it.
     pub(crate) fn reads(&self, from: NodeIndex, to: NodeIndex) -> bool {
         self.faults.reads(from, to)

@@ -1,7 +1,8 @@
 use super::ground::{Ground, Landed};
+use super::nat::{Hop, NatBox};
 use super::*;
 use messages::{NetworkId, StreamId};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 const FAR: u64 = 60_000_000;
 
@@ -212,6 +213,30 @@ fn boxes_map_and_filter_by_what_they_depend_on() {
             let mapped = SocketAddrV4::new(*first.ip(), first.port());
             let answered = fresh.walk(0, 1, mapped).is_ok();
             assert_eq!(answered, filtering != AddressAndPort, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_box_has_one_outside_port_for_all_that_its_mapping_takes_for_the_same() {
+    use Dependence::{Address, AddressAndPort, Endpoint};
+    let at = |host, port| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, host), port);
+    let inside = SocketAddrV4::new(Ipv4Addr::new(192, 168, 1, 2), 7337);
+    for (mapping, ports) in [
+        (Endpoint, [0, 0, 0]),
+        (Address, [0, 0, 1]),
+        (AddressAndPort, [0, 1, 2]),
+    ] {
+        let nat = Nat {
+            mapping,
+            ..Nat::SYMMETRIC
+        };
+        let mut sees = NatBox::new(nat, Ipv4Addr::new(198, 18, 0, 0), None);
+        // A host, another port of it, another host; and each of them again.
+        let towards = [at(1, 7337), at(1, 99), at(2, 7337)];
+        for _ in 0..2 {
+            let seen = towards.map(|to| sees.outbound(0, Hop::Node(0), inside, to).port());
+            assert_eq!(seen.map(|port| port - seen[0]), ports, "{mapping:?}");
         }
     }
 }

@@ -76,6 +76,13 @@ impl Known<'_> {
         {
             return Err("a degree is a number from 1 to 448".to_owned());
         }
+        if file.mesh.tail.is_some_and(|tail| tail.permille > 1_000) {
+            return Err("a tail has up to a thousand of a thousand packets".to_owned());
+        }
+        file.mesh
+            .nat
+            .iter()
+            .try_for_each(|nat| nat.nat().map(drop))?;
         let boxes = file.mesh.nat.iter().flat_map(|nat| &nat.before);
         let named = file.mesh.engines.iter().chain(&file.mesh.absent);
         let clocks = file.mesh.clock.iter().map(|clock| &clock.node);
@@ -138,6 +145,7 @@ impl Known<'_> {
             | Fault::Close(who)
             | Fault::Start(who)
             | Fault::Freeze(who)
+            | Fault::Suspend(who)
             | Fault::Thaw(who)
             | Fault::Wedge(who)
             | Fault::Unwedge(who)
@@ -173,7 +181,10 @@ impl Known<'_> {
             Expectation::Answered(name) => self.name(name),
             Expectation::Failed(failed) => self.name(&failed.of),
             Expectation::Unread(unread) => self.name(&unread.of),
-            Expectation::Pause(most) | Expectation::Took(most) => self.name(&most.of),
+            Expectation::Pause(most)
+            | Expectation::Gap(most)
+            | Expectation::First(most)
+            | Expectation::Took(most) => self.name(&most.of),
             Expectation::ServedBy(served) => {
                 self.name(&served.of).and_then(|()| self.who(&served.node))
             }
@@ -186,6 +197,7 @@ impl Known<'_> {
             | Expectation::Drawn(_)
             | Expectation::Packets(_) => Ok(()),
             Expectation::Path(path) => self.node(path.from).and_then(|()| self.node(path.to)),
+            Expectation::DialFailed(dial) => self.node(dial.from).and_then(|()| self.node(dial.to)),
             Expectation::Apart(groups) => self.all(&groups.between, &groups.and),
             Expectation::Jobs(at)
             | Expectation::Waiting(at)

@@ -1,13 +1,14 @@
 //! What each expectation demands of the world: one arm per variant of the schema.
 
 use super::file::{
-    ActorOf, AtMost, Between, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt, Nodes,
-    NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy,
+    ActorOf, AtMost, Between, DialErrorKind, DialFailed, EndedWith, Expectation, FailedWith,
+    FailureKind, ModelsAt, Nodes, NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy,
 };
 use super::run::{Asked, Run};
 use super::values::{Span, Who};
 use crate::{Answer, Obstacle, PathClass, State};
 use kernel::scripted;
+use messages::ports::transport::DialError;
 use messages::request_proxy::Failure;
 use messages::{Address, Micros, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,12 +35,17 @@ impl Run<'_> {
             Expectation::Failed(failure) => {
                 self.each(&failure.of, |answer, _| failed(answer, failure))
             }
-            Expectation::Pause(AtMost { of, at_most }) => self.each(of, |answer, _| {
-                at_most_span("its longest pause", answer.pause_us_max, *at_most)
+            Expectation::Pause(most) => self.within(most, "its longest pause", |answer, _| {
+                Some(answer.pause_us_max)
             }),
-            Expectation::Took(AtMost { of, at_most }) => self.each(of, |_, asked| {
-                let until = asked.over.unwrap_or_else(|| self.mesh.time());
-                at_most_span("it", until - asked.at, *at_most)
+            Expectation::Gap(most) => {
+                self.within(most, "its longest gap", |answer, _| Some(answer.gap_us_max))
+            }
+            Expectation::First(most) => {
+                self.within(most, "its first piece of text", |answer, _| answer.first_us)
+            }
+            Expectation::Took(most) => self.within(most, "it", |_, asked| {
+                Some(asked.over.unwrap_or_else(|| self.mesh.time()) - asked.at)
             }),
             Expectation::ServedBy(served) => self.served_by(served),
             Expectation::Active(nodes) => {
@@ -52,16 +58,9 @@ impl Run<'_> {
             Expectation::Sessions(at) => self.number("sessions", at, |node| self.sessions(node)),
             Expectation::Apart(groups) => self.apart(groups),
             Expectation::Admitted => self.admitted(admissions),
-            Expectation::OneLink(nodes) => self.pairs(nodes, |a, b| {
-                let (here, there) = (self.mesh.links(a, b), self.mesh.links(b, a));
-                match here.len() == 1 && here == there {
-                    true => Ok(()),
-                    false => Err(format!(
-                        "{a} has links {here:?} with {b}, which has {there:?}"
-                    )),
-                }
-            }),
+            Expectation::OneLink(nodes) => self.one_link(nodes),
             Expectation::Path(path) => self.path(path),
+            Expectation::DialFailed(dial) => self.dial_failed(dial),
             Expectation::Jobs(at) => self.number("jobs", at, |node| self.mesh.jobs(node) as u64),
             Expectation::Waiting(at) => {
                 self.number("waiting letters", at, |node| self.mesh.waiting(node) as u64)
@@ -157,11 +156,30 @@ impl Run<'_> {
         name: &str,
         demand: impl Fn(&Answer, &Asked) -> Result<(), String>,
     ) -> Result<(), String> {
-        for (nth, asked) in self.asked.get(name).into_iter().flatten().enumerate() {
+        let Some(all) = self.asked.get(name) else {
+            return match self.looks_always() {
+                // It may yet be asked; in the end it must have been.
+                true => Ok(()),
+                false => Err(format!("nobody has asked `{name}`")),
+            };
+        };
+        for (nth, asked) in all.iter().enumerate() {
             let answer = self.answer(asked);
             demand(&answer, asked).map_err(|why| format!("request `{name}` ({nth}): {why}"))?;
         }
         Ok(())
+    }
+
+    fn within(
+        &self,
+        AtMost { of, at_most }: &AtMost,
+        what: &str,
+        span: impl Fn(&Answer, &Asked) -> Option<u64>,
+    ) -> Result<(), String> {
+        self.each(of, |answer, asked| {
+            let us = span(answer, asked).ok_or("no text has come")?;
+            at_most_span(what, us, *at_most)
+        })
     }
 
     fn pairs(
@@ -181,6 +199,18 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    fn one_link(&self, nodes: &Nodes) -> Result<(), String> {
+        self.pairs(nodes, |a, b| {
+            let (here, there) = (self.mesh.links(a, b), self.mesh.links(b, a));
+            match here.len() == 1 && here == there {
+                true => Ok(()),
+                false => Err(format!(
+                    "{a} has links {here:?} with {b}, which has {there:?}"
+                )),
+            }
+        })
     }
 
     fn apart(&self, groups: &Between) -> Result<(), String> {
@@ -253,6 +283,18 @@ impl Run<'_> {
             false => Err(format!(
                 "from {from} to {to} it is {class:?}, not {wanted:?}"
             )),
+        }
+    }
+
+    fn dial_failed(&self, dial: &DialFailed) -> Result<(), String> {
+        let DialFailed { from, to, with } = dial;
+        let wanted = match with {
+            DialErrorKind::TimedOut => DialError::TimedOut,
+            DialErrorKind::WrongPeer => DialError::WrongPeer,
+        };
+        match self.mesh.dial_error(*from, *to) {
+            Some(said) if *said == wanted => Ok(()),
+            said => Err(format!("of its dial to {to} node {from} was told {said:?}")),
         }
     }
 

@@ -1,60 +1,56 @@
 //! What each fault does to the world: one arm per variant of the schema.
 
 use super::file::{
-    Actor, ActorOf, Between, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf, GarbageOf,
-    Reader, Streams, Unread,
+    Actor, ActorOf, Between, Busy, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf,
+    GarbageOf, Reader, Streams, Unread,
 };
 use super::run::Run;
 use super::values::{Span, Who};
 use crate::{DiskFault, EngineFault, Mesh};
 use messages::Address;
 
+/// Who owns the network of a file.
+const OWNER: usize = 0;
+
 impl Run<'_> {
-    /// Lets it happen; tells whether it found whom it was meant for.
+    /// Lets it happen; tells whether anything is otherwise for it.
     pub(super) fn strike(&mut self, fault: &Fault) -> bool {
         match fault {
             Fault::Kill(who) => self.take_down(who, Mesh::kill),
             Fault::Close(who) => self.take_down(who, Mesh::close),
-            Fault::Start(who) => self.on(who, Mesh::start),
-            Fault::Freeze(who) => self.on(who, Mesh::freeze),
-            Fault::Thaw(who) => self.on(who, Mesh::thaw),
-            Fault::Wedge(who) => self.on(who, |mesh, node| mesh.wedge(node, true)),
-            Fault::Unwedge(who) => self.on(who, |mesh, node| mesh.wedge(node, false)),
-            Fault::Unload(who) => self.on(who, Mesh::unload),
-            Fault::Revoke(who) => self.on(who, Mesh::revoke),
-            Fault::Busy(busy) => self.on(&busy.node, |mesh, node| mesh.busy(node, busy.late.0)),
-            Fault::Drain(who) => self.on(who, Mesh::drain),
-            Fault::Cut(groups) => {
-                let (one, two) = self.groups(groups);
-                self.mesh.cut(&one, &two);
-                !one.is_empty() && !two.is_empty()
+            Fault::Start(who) => self.on(who, |mesh, node| !mesh.is_up(node), Mesh::start),
+            Fault::Freeze(who) => self.on(who, runs, Mesh::freeze),
+            Fault::Suspend(who) => self.on(who, runs, Mesh::suspend),
+            Fault::Thaw(who) => self.on(who, Mesh::is_frozen, Mesh::thaw),
+            Fault::Wedge(who) => self.wedge(who, true),
+            Fault::Unwedge(who) => self.wedge(who, false),
+            Fault::Unload(who) => self.on(who, has_engine, Mesh::unload),
+            Fault::Revoke(who) => self.on(who, is_member, Mesh::revoke),
+            Fault::Busy(busy) => self.busy(busy),
+            Fault::Drain(who) => {
+                let stays = |mesh: &Mesh, node| mesh.is_up(node) && !mesh.is_leaving(node);
+                self.on(who, stays, Mesh::drain)
             }
+            Fault::Cut(groups) => self.cut(groups),
             Fault::CutOneWay(way) => {
                 let (from, to) = (self.find_all(&way.from), self.find_all(&way.to));
+                let whole = pairs(&from, &to).any(|(a, b)| !self.mesh.world.network.is_cut(a, b));
                 self.mesh.cut_one_way(&from, &to);
-                !from.is_empty() && !to.is_empty()
+                whole
             }
             Fault::Clog(way) => {
                 let (from, to) = (self.find_all(&way.from), self.find_all(&way.to));
                 self.mesh.clog(&from, &to, way.lasts.0);
-                !from.is_empty() && !to.is_empty()
+                pairs(&from, &to).next().is_some()
             }
-            Fault::Rebind(who) => self.on(who, Mesh::rebind),
+            // Who is down has another address when it boots.
+            Fault::Rebind(who) => self.on(who, |_, _| true, Mesh::rebind),
             Fault::Heal => {
+                let any = self.mesh.world.network.has_cuts();
                 self.mesh.heal();
-                true
+                any
             }
-            Fault::Reset(groups) => {
-                let (one, two) = self.groups(groups);
-                let mut links = 0;
-                for a in &one {
-                    links += two
-                        .iter()
-                        .map(|b| self.mesh.reset_links(*a, *b))
-                        .sum::<usize>();
-                }
-                links > 0
-            }
+            Fault::Reset(groups) => self.reset(groups),
             Fault::StopReading(unread) => self.read(unread, false),
             Fault::ReadAgain(unread) => self.read(unread, true),
             Fault::KillActor(actor) => self.kill_actor(actor),
@@ -63,7 +59,10 @@ impl Run<'_> {
             Fault::SlowReader(reader) => self.slow_reader(reader),
             Fault::ClockAhead(jump) => self.jump(&jump.node, signed(jump.by)),
             Fault::ClockBack(jump) => self.jump(&jump.node, -signed(jump.by)),
-            Fault::Drift(drift) => self.on(&drift.node, |mesh, node| mesh.drift(node, drift.ppm)),
+            Fault::Drift(drift) => {
+                let act = |mesh: &mut Mesh, node| mesh.drift(node, drift.ppm);
+                self.on(&drift.node, |_, _| true, act)
+            }
             Fault::Disk(disk) => self.disk(disk),
             Fault::Engine(engine) => self.engine(engine),
             Fault::Garbage(garbage) => self.garbage(garbage),
@@ -76,17 +75,54 @@ impl Run<'_> {
         }
     }
 
-    fn on(&mut self, who: &Who, act: impl FnOnce(&mut Mesh, usize)) -> bool {
+    /// Lets it happen to a node of which this holds, and to no other.
+    fn on(
+        &mut self,
+        who: &Who,
+        able: impl FnOnce(&Mesh, usize) -> bool,
+        act: impl FnOnce(&mut Mesh, usize),
+    ) -> bool {
         let node = self.find(who);
+        let node = node.filter(|node| able(&self.mesh, *node));
         if let Some(node) = node {
             act(&mut self.mesh, node);
         }
         node.is_some()
     }
 
+    fn wedge(&mut self, who: &Who, wedged: bool) -> bool {
+        let able = |mesh: &Mesh, node| mesh.is_wedged(node) == Some(!wedged);
+        self.on(who, able, |mesh, node| mesh.wedge(node, wedged))
+    }
+
+    fn busy(&mut self, busy: &Busy) -> bool {
+        let round = busy.late.0;
+        let able = |mesh: &Mesh, node| {
+            let was = mesh.world.busy.get(&node).copied().unwrap_or(0);
+            mesh.is_up(node) && was != round.0
+        };
+        self.on(&busy.node, able, |mesh, node| mesh.busy(node, round))
+    }
+
+    fn cut(&mut self, groups: &Between) -> bool {
+        let (one, two) = self.groups(groups);
+        let network = &self.mesh.world.network;
+        let whole = |(a, b): (usize, usize)| !network.is_cut(a, b) || !network.is_cut(b, a);
+        let any = pairs(&one, &two).any(whole);
+        self.mesh.cut(&one, &two);
+        any
+    }
+
+    fn reset(&mut self, groups: &Between) -> bool {
+        let (one, two) = self.groups(groups);
+        let links = pairs(&one, &two).map(|(a, b)| self.mesh.reset_links(a, b));
+        links.sum::<usize>() > 0
+    }
+
     /// The clients of a node go down with it.
     fn take_down(&mut self, who: &Who, act: impl FnOnce(&mut Mesh, usize)) -> bool {
-        let Some(node) = self.find(who) else {
+        let node = self.find(who).filter(|node| self.mesh.is_up(*node));
+        let Some(node) = node else {
             return false;
         };
         let mut asked = std::mem::take(&mut self.asked);
@@ -143,12 +179,17 @@ impl Run<'_> {
         let (Some(node), Some(from)) = (node, from) else {
             return false;
         };
+        let was = self.mesh.world.network.reads(from, node);
         self.mesh.read(node, from, reads);
-        node != from
+        node != from && was != reads
     }
 
     fn jump(&mut self, who: &Who, by_us: i64) -> bool {
-        self.on(who, |mesh, node| mesh.jump_clock(node, by_us))
+        self.on(
+            who,
+            |_, _| by_us != 0,
+            |mesh, node| mesh.jump_clock(node, by_us),
+        )
     }
 
     fn disk(&mut self, disk: &DiskOf) -> bool {
@@ -159,7 +200,8 @@ impl Run<'_> {
             Disk::LosesSyncs => DiskFault::LoseSyncs,
             Disk::Slow(span) => DiskFault::Slow(span.0),
         };
-        self.on(&disk.node, |mesh, node| mesh.disk(node, fault))
+        let able = |mesh: &Mesh, node: usize| mesh.world.nodes[node].disk.fault() != fault;
+        self.on(&disk.node, able, |mesh, node| mesh.disk(node, fault))
     }
 
     fn engine(&mut self, engine: &EngineOf) -> bool {
@@ -170,11 +212,14 @@ impl Run<'_> {
             Engine::Stalled(span) => EngineFault::Stall(span.0),
             Engine::SlowPrefill(span) => EngineFault::SlowPrefill(span.0),
         };
-        self.on(&engine.node, |mesh, node| mesh.engine(node, fault))
+        self.on(&engine.node, has_engine, |mesh, node| {
+            mesh.engine(node, fault)
+        })
     }
 
     fn slow_reader(&mut self, reader: &Reader) -> bool {
         let asked = self.asked.get(&reader.of).into_iter().flatten();
+        let asked = asked.filter(|asked| !self.is_over(asked));
         let clients: Vec<_> = asked.map(|asked| asked.client).collect();
         for client in &clients {
             self.mesh.slow_reader(*client, reader.bytes_per_sec);
@@ -219,6 +264,24 @@ impl Run<'_> {
         let text = (asked.seed, asked.tokens);
         self.mesh.forge(asked.client, text, forged.how)
     }
+}
+
+fn pairs<'a>(one: &'a [usize], two: &'a [usize]) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let all = one.iter().flat_map(|a| two.iter().map(|b| (*a, *b)));
+    all.filter(|(a, b)| a != b)
+}
+
+fn runs(mesh: &Mesh, node: usize) -> bool {
+    mesh.is_up(node) && !mesh.is_frozen(node)
+}
+
+fn has_engine(mesh: &Mesh, node: usize) -> bool {
+    mesh.is_wedged(node).is_some()
+}
+
+/// Whether the owner may withdraw its ticket, and has not yet.
+fn is_member(mesh: &Mesh, node: usize) -> bool {
+    node != OWNER && mesh.is_up(OWNER) && !mesh.knows_revoked(OWNER, node)
 }
 
 fn signed(span: Span) -> i64 {

@@ -5,12 +5,12 @@ mod expectation;
 mod fault;
 
 pub(crate) use expectation::{
-    AtMost, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt, Nodes, NumberAt, PathIs,
-    PathOf, RefusalKind, Refusals, ServedBy,
+    AtMost, DialErrorKind, DialFailed, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt,
+    Nodes, NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy,
 };
 pub(crate) use fault::{
-    Actor, ActorOf, Between, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf, GarbageOf,
-    Reader, Streams, Unread,
+    Actor, ActorOf, Between, Busy, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf,
+    GarbageOf, Reader, Streams, Unread,
 };
 
 use super::values::{Seeds, Span};
@@ -74,6 +74,8 @@ pub(crate) struct MeshPart {
     pub(crate) latency: Option<Span>,
     /// What may come on top of it.
     pub(crate) jitter: Option<Span>,
+    /// What comes on top of that, rarely.
+    pub(crate) tail: Option<TailPart>,
     /// Whether simultaneous turns happen in any order.
     #[serde(default)]
     pub(crate) shuffled: bool,
@@ -107,6 +109,29 @@ pub(crate) struct MeshPart {
     pub(crate) relay: Option<Span>,
 }
 
+/// The rare long delays of all paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TailPart {
+    /// How many packets of a thousand.
+    pub(crate) permille: u16,
+    /// At most how much longer they take.
+    pub(crate) extra: Span,
+}
+
+/// How requests come, with `every` as the mean time between two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arrive {
+    /// At equal distances.
+    #[default]
+    Steady,
+    /// Each for itself: the distances are drawn.
+    Random,
+    /// So many at once, and then a pause.
+    Bursts(u32),
+}
+
 /// How the clocks of a node are off.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +154,11 @@ pub(crate) struct ClockPart {
 pub(crate) struct NatPart {
     /// The nodes behind it, together.
     pub(crate) before: Vec<usize>,
-    pub(crate) is: NatKind,
+    pub(crate) is: Option<NatKind>,
+    /// Instead of a name: what the outside address of a packet depends on.
+    pub(crate) mapping: Option<DependsOn>,
+    /// And whom it lets in.
+    pub(crate) filtering: Option<DependsOn>,
     /// After how long without a packet from inside it forgets.
     pub(crate) expiry: Option<Span>,
     #[serde(default)]
@@ -147,6 +176,18 @@ pub(crate) enum NatKind {
     PortRestricted,
     Symmetric,
     UdpBlocked,
+}
+
+/// What a behaviour of a box depends on, beside the address inside, by the words of RFC 4787.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DependsOn {
+    /// Nothing: endpoint-independent.
+    Endpoint,
+    /// The address outside.
+    Address,
+    /// The address and the port outside.
+    AddressAndPort,
 }
 
 /// When something happens: exactly one of the three.
@@ -210,10 +251,15 @@ pub(crate) struct AskPart {
     /// The time from one to the next.
     #[serde(default)]
     pub(crate) every: Span,
+    /// Whether that is the exact time, or the mean one.
+    #[serde(default)]
+    pub(crate) arrive: Arrive,
     /// Tokens of the answer; absent: until it ends by itself.
     pub(crate) tokens: Option<u32>,
     /// A text that ends the answer.
     pub(crate) stop: Option<String>,
+    /// Bytes of its prompt; absent: a word.
+    pub(crate) prompt: Option<usize>,
     /// Another model than the scripted one.
     pub(crate) model: Option<String>,
 }

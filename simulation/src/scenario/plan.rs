@@ -2,12 +2,12 @@
 
 use super::error::ScenarioError;
 use super::file::{
-    AskPart, ExpectPart, Expectation, Fault, FaultPart, File, MeshPart, NatKind, NatPart, Trigger,
-    When,
+    AskPart, DependsOn, ExpectPart, Expectation, Fault, FaultPart, File, MeshPart, NatKind,
+    NatPart, TailPart, Trigger, When,
 };
 use super::values::{Span, each_of, points};
 use super::{Scenario, check};
-use crate::{Clock, Costs, Latency, MeshBuilder, Nat, PathModel};
+use crate::{Clock, Costs, Dependence, Latency, MeshBuilder, Nat, PathModel, Tail};
 use kernel::Entropy;
 use messages::Micros;
 use serde::Deserialize;
@@ -241,14 +241,17 @@ impl Plan {
         let base = part.latency.map_or(usual.base, |span| span.0);
         let jitter = part.jitter.map_or(usual.jitter, |span| span.0);
         builder = builder.path(PathModel {
-            latency: Latency::new(base, jitter),
+            latency: Latency {
+                tail: part.tail.map_or(usual.tail, TailPart::tail),
+                ..Latency::new(base, jitter)
+            },
             loss_permille: part.loss,
             duplicate_permille: part.duplicates,
             reorder_permille: part.reordered,
             bytes_per_sec: part.bytes_per_sec,
         });
         for part in &part.nat {
-            if let Some(nat) = part.nat() {
+            if let Ok(Some(nat)) = part.nat() {
                 builder = builder.nat_of(&part.before, nat);
             }
         }
@@ -276,21 +279,65 @@ impl Plan {
     }
 }
 
+impl TailPart {
+    const fn tail(self) -> Tail {
+        Tail {
+            permille: self.permille,
+            extra: self.extra.0,
+        }
+    }
+}
+
 impl NatPart {
     /// The box; nothing where the nodes stand in the open.
-    fn nat(&self) -> Option<Nat> {
-        let nat = match self.is {
-            NatKind::Open => return None,
-            NatKind::FullCone => Nat::FULL_CONE,
-            NatKind::Restricted => Nat::RESTRICTED,
-            NatKind::PortRestricted => Nat::PORT_RESTRICTED,
-            NatKind::Symmetric => Nat::SYMMETRIC,
-            NatKind::UdpBlocked => Nat::UDP_BLOCKED,
+    ///
+    /// # Errors
+    /// What does not go together, and what does.
+    pub(crate) fn nat(&self) -> Result<Option<Nat>, String> {
+        let nat = match (self.is, self.mapping, self.filtering) {
+            (Some(kind), None, None) => kind.nat(),
+            (None, Some(mapping), Some(filtering)) => Some(Nat {
+                mapping: mapping.dependence(),
+                filtering: filtering.dependence(),
+                ..Nat::SYMMETRIC
+            }),
+            (Some(_), _, _) => {
+                let why = "`is` says how the box maps and filters: leave out mapping and filtering";
+                return Err(why.to_owned());
+            }
+            (None, _, _) => {
+                let why =
+                    "a box has a name, as `is = \"symmetric\"`, or both mapping and filtering";
+                return Err(why.to_owned());
+            }
         };
-        Some(Nat {
+        Ok(nat.map(|nat| Nat {
             expiry: self.expiry.map_or(nat.expiry, |span| span.0),
             hairpin: self.hairpin,
             ..nat
+        }))
+    }
+}
+
+impl NatKind {
+    const fn nat(self) -> Option<Nat> {
+        Some(match self {
+            Self::Open => return None,
+            Self::FullCone => Nat::FULL_CONE,
+            Self::Restricted => Nat::RESTRICTED,
+            Self::PortRestricted => Nat::PORT_RESTRICTED,
+            Self::Symmetric => Nat::SYMMETRIC,
+            Self::UdpBlocked => Nat::UDP_BLOCKED,
         })
+    }
+}
+
+impl DependsOn {
+    const fn dependence(self) -> Dependence {
+        match self {
+            Self::Endpoint => Dependence::Endpoint,
+            Self::Address => Dependence::Address,
+            Self::AddressAndPort => Dependence::AddressAndPort,
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::Outcome;
 use super::expectations::Admissions;
-use super::file::{AskPart, Trigger, When};
+use super::file::{Arrive, AskPart, Trigger, When};
 use super::plan::{Expected, Plan};
 use super::values::Who;
-use crate::{Answer, Ask, ClientId, Mesh, MeshBuilder, State, millis};
+use crate::{Answer, Ask, ClientId, Mesh, MeshBuilder, Process, State, millis};
 use kernel::Entropy;
 use messages::Micros;
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub(super) struct Run<'a> {
     admissions: Admissions,
     /// Whether expectations are looked at.
     judges: bool,
+    /// Whether the one that is looked at is looked at after every event.
+    looks_always: bool,
 }
 
 impl<'a> Run<'a> {
@@ -83,6 +85,7 @@ impl<'a> Run<'a> {
             failures: Vec::new(),
             admissions: Admissions::default(),
             judges,
+            looks_always: false,
         }
     }
 
@@ -217,7 +220,13 @@ impl<'a> Run<'a> {
                 let part = &self.plan.asks[index].part;
                 let nth = self.asks[index].happened;
                 self.ask(part, index, nth);
-                self.asks[index].again(now, part.count, part.every.0);
+                let process = match part.arrive {
+                    Arrive::Steady => Process::Steady,
+                    Arrive::Random => Process::Random,
+                    Arrive::Bursts(size) => Process::Bursts(size),
+                };
+                let wait = process.wait(part.every.0, nth + 1, &mut self.draw);
+                self.asks[index].again(now, part.count, Micros(wait));
                 any = true;
             }
         }
@@ -241,6 +250,9 @@ impl<'a> Run<'a> {
         }
         if let Some(stop) = &part.stop {
             ask = ask.stop(stop);
+        }
+        if let Some(bytes) = part.prompt {
+            ask = ask.prompt_bytes(bytes);
         }
         if let Some(model) = &part.model {
             ask = ask.model(model);
@@ -327,9 +339,15 @@ impl<'a> Run<'a> {
         for (index, expected) in plan.expects.iter().enumerate() {
             let begun = expected.trigger.is_none() || self.expects[index].done.is_some();
             if expected.always && begun {
+                self.looks_always = true;
                 self.judge(expected);
+                self.looks_always = false;
             }
         }
+    }
+
+    pub(super) const fn looks_always(&self) -> bool {
+        self.looks_always
     }
 
     fn judge(&mut self, expected: &Expected) {
@@ -350,9 +368,10 @@ impl<'a> Run<'a> {
         let plan = self.plan;
         let hangs = self.mesh.time() >= plan.limit.0.0;
         for (index, expected) in plan.expects.iter().enumerate() {
-            if expected.trigger.is_none() && !expected.always {
+            let begun = self.expects[index].done.is_some();
+            if expected.trigger.is_none() || (expected.always && begun) {
                 self.judge(expected);
-            } else if hangs && expected.trigger.is_some() && self.expects[index].done.is_none() {
+            } else if hangs && !begun {
                 let line = expected.line;
                 self.fail(format!("expectation of line {line}: its moment never came"));
             }

@@ -153,12 +153,13 @@ fn other(draw: &mut Entropy, (node, nodes): (NodeIndex, usize)) -> NodeIndex {
 }
 
 fn garbage(draw: &mut Entropy) -> Garbage {
-    match draw.below(6) {
+    match draw.below(7) {
         0 => Garbage::Noise,
         1 => Garbage::Oversize,
         2 => Garbage::Short,
         3 => Garbage::Body,
         4 => Garbage::UnknownKind,
+        5 => Garbage::Reply,
         _ => Garbage::Job,
     }
 }

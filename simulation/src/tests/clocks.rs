@@ -122,6 +122,55 @@ fn the_clocks_of_a_frozen_node_go_on() {
 }
 
 #[test]
+fn the_monotonic_clock_of_a_machine_that_sleeps_stands_still() {
+    let mut mesh = met(Mesh::seed(6).nodes(3).engines(&[0, 2]));
+    let before = mesh.clock(2);
+    mesh.suspend(2);
+    mesh.run_for(secs(300));
+    assert_eq!(mesh.clock(2).mono, before.mono);
+    assert_eq!(mesh.clock(2).wall.since(before.wall), secs(300));
+    mesh.thaw(2);
+    let back = mesh.run_until(secs(5), |mesh| mesh.is_active(2, 0) && mesh.is_active(0, 2));
+    assert!(back, "a machine that slept is back within 5 s");
+    let awake = mesh.clock(2);
+    assert_eq!(
+        awake.wall.since(before.wall).0 - awake.mono.since(before.mono).0,
+        secs(300).0
+    );
+    mesh.suspend(2);
+    mesh.kill(2);
+    mesh.start(2);
+    mesh.run_for(secs(7));
+    assert_eq!(
+        mesh.clock(2).mono.0,
+        secs(7).0,
+        "the next boot has a clock that runs"
+    );
+}
+
+/// From an ask of node 1 at node 0, whose machine or process stands still for so long, to its end.
+fn answered_after(stands_still: fn(&mut Mesh, usize), span: Micros) -> u64 {
+    let mut mesh = met(Mesh::seed(8).nodes(1).engines(&[0]));
+    mesh.engine(0, crate::EngineFault::SlowPrefill(secs(20)));
+    let asked = mesh.time();
+    let client = mesh.ask(0, Ask::new(1).max_tokens(4));
+    mesh.run_for(secs(5));
+    stands_still(&mut mesh, 0);
+    mesh.run_for(span);
+    mesh.thaw(0);
+    check_text(&finish(&mut mesh, client), 1, 4);
+    mesh.time() - asked
+}
+
+#[test]
+fn what_a_sleeping_machine_had_begun_takes_as_long_as_before_when_it_wakes() {
+    let run = answered_after(Mesh::suspend, Micros(0));
+    let slept = answered_after(Mesh::suspend, secs(300));
+    assert!((20_000_000..20_500_000).contains(&run), "{run}");
+    assert_eq!(slept, run + secs(300).0);
+}
+
+#[test]
 fn a_node_that_is_down_finds_its_wall_clock_gone_on() {
     let mut mesh = met(Mesh::seed(7).nodes(2).engines(&[0]).clock(
         1,

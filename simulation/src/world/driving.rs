@@ -8,6 +8,7 @@ use crate::drivers::engine::{Device, Engine};
 use crate::drivers::store::Store;
 use crate::drivers::transport::{Air, Transport};
 use crate::event::{NodeIndex, Occurrence, Time};
+use crate::network::Hearing;
 use crate::node::Boot;
 use kernel::{Exit, Incarnation, Mail, Source};
 use messages::{Address, NodeId};
@@ -55,7 +56,13 @@ impl World {
                 transport.dial_again(connection, &mut air, &mut out);
             }
             Occurrence::IdleCheck(connection) => {
-                let hears = network.hearing(time, connection, node);
+                let hears = match network.hearing(time, connection, node) {
+                    // Idle time is counted by a clock that stands still while the machine sleeps.
+                    Hearing::Nothing(since) => {
+                        Hearing::Nothing(since + place.clock.missed(since, time))
+                    }
+                    heard @ (Hearing::Fine | Hearing::Reset) => heard,
+                };
                 boot.drivers
                     .transport
                     .check(connection, hears, time, &mut out);

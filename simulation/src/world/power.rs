@@ -23,6 +23,7 @@ impl World {
             place.past.extend(boot.drivers.gateway.cut_off());
         }
         place.frozen = None;
+        place.clock.resume(self.time);
         self.network.silence(self.time, node, true);
         self.network.died(self.time, node);
         self.run_errands();

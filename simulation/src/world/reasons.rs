@@ -1,12 +1,14 @@
-//! What nodes say when they refuse a job or end a session.
+//! What nodes say when they refuse a job, end a session or cannot dial.
 
 use super::World;
 use crate::event::NodeIndex;
 use kernel::{Mail, Turn};
 use messages::peer_session::Ended;
 use messages::ports::stream::Command;
+use messages::ports::transport::DialError;
 use messages::wire::latest::JobReply;
 use messages::{Letter, NodeId, Refusal, roster};
+use std::collections::BTreeMap;
 
 /// What was said since somebody began to listen.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub(crate) struct Reasons {
     pub(crate) refusals: Vec<(NodeIndex, Refusal)>,
     /// Whose session ended, with whom, and why.
     pub(crate) ends: Vec<(NodeIndex, NodeId, Ended)>,
+    /// Whose roster was told last, of whom, why no connection came of a dial.
+    pub(crate) dials: BTreeMap<(NodeIndex, NodeId), DialError>,
 }
 
 impl World {
@@ -24,6 +28,9 @@ impl World {
         };
         if let Turn::Letter(Letter::Roster(_, roster::Input::Ended { peer, why })) = turn {
             reasons.ends.push((node, *peer, why.clone()));
+        }
+        if let Turn::Letter(Letter::Roster(_, roster::Input::DialFailed { peer, why })) = turn {
+            reasons.dials.insert((node, *peer), why.clone());
         }
     }
 

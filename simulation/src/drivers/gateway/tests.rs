@@ -7,7 +7,7 @@ const REQUEST: RequestId = RequestId { boot: 1, n: 1 };
 /// What a client sees of these commands, and the letters that its request gets.
 fn after(commands: impl IntoIterator<Item = Command>) -> (Answer, usize) {
     let mut gateway = Gateway::default();
-    gateway.answers.insert(REQUEST, Answer::default());
+    gateway.answers.insert(REQUEST, Answer::asked(0));
     let mut out = DriverOut::default();
     for command in commands {
         gateway.command(0, command, &mut out);
@@ -66,7 +66,7 @@ fn a_hole_is_one_error_and_nothing_follows() {
 #[test]
 fn a_client_whose_server_died_sees_one_end() {
     let mut gateway = Gateway::default();
-    gateway.answers.insert(REQUEST, Answer::default());
+    gateway.answers.insert(REQUEST, Answer::asked(0));
     let mut gateway = gateway.renewed();
     let started = Command::Started {
         request: REQUEST,

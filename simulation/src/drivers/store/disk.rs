@@ -60,6 +60,10 @@ impl Disk {
         }
     }
 
+    pub(crate) const fn fault(&self) -> DiskFault {
+        self.fault
+    }
+
     pub(crate) fn set(&mut self, fault: DiskFault) {
         self.fault = fault;
         if fault != DiskFault::LoseSyncs {

@@ -2,10 +2,12 @@
 
 use super::Transport;
 use super::dials::Dial;
+use super::jobs::{End, Stream};
 use crate::drivers::DriverOut;
+use crate::event::NodeIndex;
 use crate::network::{Body, Packet};
 use messages::peer_session::{Input as Session, LinkLoss};
-use messages::{Address, Letter, LinkId, NetworkId, NodeId};
+use messages::{Address, Letter, LinkId, NetworkId, NodeId, StreamId};
 
 /// Ended links that are remembered: as many as there are sessions to ask about them.
 const GONE_MAX: usize = 1_024;
@@ -15,6 +17,17 @@ impl Transport {
     pub(crate) fn connections_with(&self, peer: NodeId) -> Vec<u64> {
         let with_peer = self.links.values().filter(|link| link.peer == peer);
         with_peer.map(|link| link.connection).collect()
+    }
+
+    /// The first job stream on which it serves this node: its connection, and its name there.
+    pub(crate) fn serves(&self, peer: NodeIndex) -> Option<(u64, StreamId)> {
+        let is_with = |stream: &&Stream| {
+            let link = self.link_of(stream.connection);
+            let link = link.and_then(|link| self.links.get(&link));
+            matches!(stream.end, End::Serving(_)) && link.is_some_and(|it| it.peer_index == peer)
+        };
+        let stream = self.streams.values().find(is_with)?;
+        Some((stream.connection, stream.number))
     }
 
     /// The connections that it has lost, and to whom.

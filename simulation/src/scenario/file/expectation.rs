@@ -13,8 +13,13 @@ pub(crate) enum Expectation {
     Answered(String),
     /// It ends with this error.
     Failed(FailedWith),
-    /// No wait between two pieces of text is longer.
+    /// No wait is longer: from asking to the first piece of text, between two pieces, from the last
+    /// one to the end.
     Pause(AtMost),
+    /// No wait between two pieces of text is longer.
+    Gap(AtMost),
+    /// From asking to the first piece of text.
+    First(AtMost),
     /// From asking to the end.
     Took(AtMost),
     /// Who began to serve it.
@@ -34,6 +39,8 @@ pub(crate) enum Expectation {
     OneLink(Nodes),
     /// How two nodes speak, or what stands between them.
     Path(PathOf),
+    /// What a node itself was told of why its last dial to another came to nothing.
+    DialFailed(DialFailed),
     /// Jobs that the engines of a node hold.
     Jobs(NumberAt),
     /// Bytes of an answer that wait for its client, at the client's node.
@@ -165,6 +172,23 @@ pub(crate) enum PathIs {
     NoHairpin,
     Filtered,
     UdpBlocked,
+}
+
+/// Two nodes, and what the one that dials is told.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DialFailed {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) with: DialErrorKind,
+}
+
+/// Why no connection came of a dial, as far as a node can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DialErrorKind {
+    TimedOut,
+    WrongPeer,
 }
 
 /// A node and a number.

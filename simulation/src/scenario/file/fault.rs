@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Start(Who),
     /// The process stands still.
     Freeze(Who),
+    /// The machine sleeps: the process stands still, and so does its monotonic clock.
+    Suspend(Who),
     /// It goes on.
     Thaw(Who),
     /// Nothing passes between two groups.

@@ -25,7 +25,7 @@ do = { "$death" = "server of a" }
 
 [[fault]]
 after = "1s"
-do = "heal"
+do = { start = "server of a" }
 
 [[expect]]
 that = { answered = "a" }
@@ -83,13 +83,13 @@ fn keys_that_do_not_exist_name_those_that_do() {
         "at = \"2s\"\n",
         "att = \"2s\"\n",
         "line 14, ask 1: att: there is no key `att` here; allowed: \
-         name, at, when, after, node, count, every, tokens, stop, model",
+         name, at, when, after, node, count, every, arrive, tokens, stop, prompt, model",
     );
     check(
         "nodes = 3",
         "nods = 3",
         "line 8, mesh: nods: there is no key `nods` here; allowed: \
-         nodes, engines, absent, step, latency, jitter, shuffled, one_ticket, degree, loss, \
+         nodes, engines, absent, step, latency, jitter, tail, shuffled, one_ticket, degree, loss, \
          duplicates, reordered, bytes_per_sec, nat, reflection, clock, costs, relay",
     );
 }
@@ -97,12 +97,12 @@ fn keys_that_do_not_exist_name_those_that_do() {
 #[test]
 fn faults_that_do_not_exist_name_those_that_do() {
     check(
-        "\"heal\"",
-        "\"hael\"",
-        "line 23, fault 2: do: `hael` is not known; allowed: kill, close, start, freeze, thaw, \
-         cut, cut_one_way, clog, heal, rebind, reset, stop_reading, read_again, wedge, unwedge, \
-         unload, kill_actor, fall, hang_up, slow_reader, clock_ahead, clock_back, drift, disk, \
-         engine, revoke, busy, drain, garbage, streams, stale_letters, tokens",
+        "{ start =",
+        "{ strat =",
+        "line 23, fault 2: do: `strat` is not known; allowed: kill, close, start, freeze, suspend, \
+         thaw, cut, cut_one_way, clog, heal, rebind, reset, stop_reading, read_again, wedge, \
+         unwedge, unload, kill_actor, fall, hang_up, slow_reader, clock_ahead, clock_back, \
+         drift, disk, engine, revoke, busy, drain, garbage, streams, stale_letters, tokens",
     );
 }
 
@@ -178,6 +178,37 @@ fn nodes_and_requests_that_do_not_exist_are_named() {
         "{ answered = \"a\" }",
         "{ answered = \"b\" }",
         "line 25, expect 1: no request is called `b`: there are a",
+    );
+}
+
+#[test]
+fn boxes_have_a_name_or_two_behaviours() {
+    let boxed = |text: &str| format!("nodes = 3\nnat = [{{ before = [1], {text} }}]");
+    check(
+        "nodes = 3",
+        &boxed("mapping = \"address\""),
+        "line 7, mesh: a box has a name, as `is = \"symmetric\"`, or both mapping and filtering",
+    );
+    check(
+        "nodes = 3",
+        &boxed("is = \"symmetric\", filtering = \"endpoint\""),
+        "line 7, mesh: `is` says how the box maps and filters: leave out mapping and filtering",
+    );
+    check(
+        "nodes = 3",
+        &boxed("mapping = \"addres\", filtering = \"endpoint\""),
+        "line 9, mesh: nat: `addres` is not known; allowed: endpoint, address, address_and_port",
+    );
+    let good = boxed("mapping = \"address\", filtering = \"endpoint\"");
+    Scenario::parse(&RIGHT.replacen("nodes = 3", &good, 1)).expect("it is right");
+}
+
+#[test]
+fn a_tail_is_of_a_thousand_packets() {
+    check(
+        "nodes = 3",
+        "nodes = 3\ntail = { permille = 1001, extra = \"1s\" }",
+        "line 7, mesh: a tail has up to a thousand of a thousand packets",
     );
 }
 
