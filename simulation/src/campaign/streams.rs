@@ -4,7 +4,7 @@ use super::{Judge, Part, met};
 use crate::{Ask, Mesh, millis, secs};
 use messages::peer_session::Input as Session;
 use messages::request_proxy::{Flow, Input as Proxy};
-use messages::{Letter, Micros, RequestId};
+use messages::{Address, Letter, Micros, RequestId};
 
 pub(super) const PARTS: &[Part] = &[
     Part::new("slow readers", slow_readers),
@@ -17,6 +17,7 @@ pub(super) const PARTS: &[Part] = &[
         "worker dies before its last word is read",
         worker_dies_before_its_last_word_is_read,
     ),
+    Part::new("jobs of nobody", jobs_of_nobody),
     Part::new("lost holders", lost_holders),
     Part::new("leaving nodes", leaving_nodes),
 ];
@@ -53,9 +54,29 @@ fn silent_engines(judge: &mut Judge) {
     judge.look(&mesh);
 }
 
+/// A session dies with a job in its mailbox, and one that has spent its restarts gets another.
+fn jobs_of_nobody(judge: &mut Judge) {
+    let mut mesh = met(Mesh::seed(8).nodes(2).engines(&[0]));
+    let session = Address::Session(mesh.network(), mesh.id(1));
+    for effects in 0..6 {
+        mesh.kill_actor_after_effects(0, effects, Some(session));
+        mesh.send_jobs((1, 0), 1, Some(5));
+        mesh.run_for(secs(8));
+    }
+    let is_parked = |mesh: &mut Mesh| !mesh.kill_actor(0, session) && !mesh.links(0, 1).is_empty();
+    for _ in 0..600 {
+        if is_parked(&mut mesh) {
+            mesh.send_jobs((1, 0), 1, Some(5));
+        }
+        mesh.run_for(millis(50));
+    }
+    mesh.run_for(secs(90));
+    judge.look(&mesh);
+}
+
 /// Around the moment at which an answer ends.
 fn worker_dies_behind_its_last_word(judge: &mut Judge) {
-    use messages::{Address, DeviceId};
+    use messages::DeviceId;
     for moment in 0..30 {
         let mut mesh = met(Mesh::seed(3).nodes(2).engines(&[0]).step(Micros(100)));
         mesh.ask(1, Ask::new(1).max_tokens(3_000));
@@ -68,7 +89,7 @@ fn worker_dies_behind_its_last_word(judge: &mut Judge) {
 
 /// An answer that is drawn to its end, and waits for a client who does not read.
 fn worker_dies_before_its_last_word_is_read(judge: &mut Judge) {
-    use messages::{Address, DeviceId};
+    use messages::DeviceId;
     for tokens in (4_000..32_000).step_by(1_000) {
         let mut mesh = met(Mesh::seed(6).nodes(2).engines(&[0]).step(Micros(100)));
         let client = mesh.ask(1, Ask::new(1).max_tokens(tokens));

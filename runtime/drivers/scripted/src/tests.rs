@@ -280,26 +280,24 @@ async fn tokens_come_at_their_rate_without_drift() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_rate_a_hundred_thousand_tokens_take_less_than_a_second() {
+async fn without_a_rate_no_step_waits_for_the_next() {
     let jobs: Vec<Job> = (1..=64).map(|n| job(n, 0)).collect();
     let mut world = World::start(0, 64).await;
     for job in &jobs {
         world.ask(begin(job)).await;
     }
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    let start = tokio::time::Instant::now();
-    let mut tokens = 0;
-    while tokens < 64_000 {
-        let stepped = world.step_all(&ids).await;
-        assert!(
-            stepped
-                .iter()
-                .all(|entry| matches!(entry.drawn, Drawn::Token(_)))
-        );
-        tokens += stepped.len();
-    }
-    let per_second = 64_000.0 / start.elapsed().as_secs_f64();
-    assert!(per_second > 100_000.0, "{per_second}");
+    let steps = async {
+        for _ in 0..1_000 {
+            let stepped = world.step_all(&ids).await;
+            let is_token = |drawn: &Drawn| matches!(drawn, Drawn::Token(_));
+            assert!(stepped.iter().all(|entry| is_token(&entry.drawn)));
+            assert_eq!(stepped.len(), 64);
+        }
+    };
+    // A thousand steps of any pace that a model has take longer than this.
+    let waited = tokio::time::timeout(Duration::from_secs(15), steps).await;
+    assert!(waited.is_ok(), "a step waits");
 }
 
 #[test]

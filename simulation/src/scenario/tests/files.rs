@@ -236,6 +236,7 @@ files! {
     engine_crashes_under_load,
     engine_process_killed,
     model_unloaded_on_both_sides,
+    last_holder_leaves,
     advertised_caps_are_enforced_where_served,
     lost_reordered_duplicated_token_frames,
     drain,
