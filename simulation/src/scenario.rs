@@ -65,6 +65,7 @@ pub struct Scenario {
     guards: String,
     seeds: Vec<u64>,
     hosts: bool,
+    long: bool,
     open: Option<String>,
     /// One per combination of what varies.
     plans: Vec<Plan>,
@@ -102,6 +103,13 @@ impl Scenario {
     #[must_use]
     pub fn seeds(&self) -> &[u64] {
         &self.seeds
+    }
+
+    /// Whether a debug build takes more than some ten seconds for its seeds, so that tests read it
+    /// and leave it to `mesh-sim scenarios`.
+    #[must_use]
+    pub const fn is_long(&self) -> bool {
+        self.long
     }
 
     /// Whether it runs through real hosts as well.

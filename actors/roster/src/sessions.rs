@@ -313,7 +313,14 @@ impl Roster {
     ) {
         self.adopt(peer, out);
         kernel::sometimes!(self.is_loading(), "roster: it judges before the disk spoke");
+        // What is known of a ticket needs no disk: a session that stood is cut at once.
+        let is_revoked = self.is_loading() && self.tickets.is_revoked(credential);
+        kernel::sometimes!(
+            is_revoked,
+            "roster: it knows of a revocation before the disk spoke"
+        );
         let verdict = match self.is_loading() {
+            true if is_revoked => Verdict::Deny(Deny::Revoked),
             true => Verdict::Unknown,
             false => match self.judge(now, peer, credential) {
                 Ok(until) => Verdict::Admit { until },

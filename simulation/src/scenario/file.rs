@@ -36,6 +36,9 @@ pub(crate) struct File {
     /// Whether it runs through real hosts as well, with equal traces.
     #[serde(default)]
     pub(crate) hosts: bool,
+    /// Whether a debug build takes too long for it: a release build alone runs all of it.
+    #[serde(default)]
+    pub(crate) long: bool,
     /// A bug that is not mended yet, in a sentence: the file must fail until it is.
     pub(crate) open: Option<String>,
     /// The least time that it runs.

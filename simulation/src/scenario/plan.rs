@@ -98,6 +98,7 @@ pub(crate) fn scenario(source: &str) -> Result<Scenario, ScenarioError> {
         guards: file.guards.into_inner(),
         seeds,
         hosts: file.hosts,
+        long: file.long,
         open: file.open,
         plans,
     })

@@ -105,6 +105,18 @@ fn revocations_and_tickets_are_known_again_after_a_restart() {
 }
 
 #[test]
+fn who_is_revoked_is_refused_before_the_disk_has_spoken() {
+    let mut bench = Bench::loading(seed(ME));
+    let judged = |bench: &mut Bench| bench.verdict(PEER, credential(PEER));
+    assert_eq!(judged(&mut bench), Verdict::Unknown);
+    bench.tell(Input::Revoked {
+        from: node(OWNER),
+        record: revocation(100),
+    });
+    assert_eq!(judged(&mut bench), Verdict::Deny(Deny::Revoked));
+}
+
+#[test]
 fn members_whose_time_was_over_meanwhile_are_dropped_with_their_rows() {
     let end = WALL + Micros::from_secs(30);
     let mut bench = Bench::new(seed(ME));
