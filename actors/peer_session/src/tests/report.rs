@@ -124,11 +124,14 @@ fn a_peer_that_changes_its_models_all_the_time_is_told_of_ten_times_a_second() {
     assert!(known.facts <= 11, "{} facts", known.facts);
 }
 
-#[test]
-fn a_peer_that_leaves_pings_of_a_running_job_unanswered_is_quiet_to_the_router_until_it_is_heard() {
+/// The stream of a job of this node at the peer.
+const STREAM: StreamId = StreamId(9);
+
+/// The same, with that job running.
+fn running() -> (Bench, Known) {
     let (mut bench, mut known) = up();
     bench.tell(frame(ControlFrame::Pong(1)));
-    let (stream, request) = (StreamId(9), request(1));
+    let (stream, request) = (STREAM, request(1));
     known.tell(
         &mut bench,
         Input::Opened {
@@ -137,6 +140,12 @@ fn a_peer_that_leaves_pings_of_a_running_job_unanswered_is_quiet_to_the_router_u
             attempt: 1,
         },
     );
+    (bench, known)
+}
+
+#[test]
+fn a_peer_that_leaves_pings_of_a_running_job_unanswered_is_quiet_to_the_router_until_it_is_heard() {
+    let (mut bench, mut known) = running();
     known.wait(&mut bench, 449);
     assert!(!known.quiet);
     known.wait(&mut bench, 1);
@@ -147,19 +156,9 @@ fn a_peer_that_leaves_pings_of_a_running_job_unanswered_is_quiet_to_the_router_u
 
 #[test]
 fn a_request_that_leaves_a_silent_peer_leaves_the_question_whether_it_lives() {
-    let (mut bench, mut known) = up();
-    bench.tell(frame(ControlFrame::Pong(1)));
-    let (stream, request) = (StreamId(9), request(1));
-    known.tell(
-        &mut bench,
-        Input::Opened {
-            stream,
-            request,
-            attempt: 1,
-        },
-    );
+    let (mut bench, mut known) = running();
     known.wait(&mut bench, 250);
-    let who = Address::Stream(stream);
+    let who = Address::Stream(STREAM);
     let why = Exit::Normal;
     known.signal(
         &mut bench,
