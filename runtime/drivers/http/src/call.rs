@@ -89,9 +89,9 @@ impl Gate {
         let Some(lane) = self.lane(id) else {
             return;
         };
-        match lane.text(offset, text) {
+        let full = || self.port.tell(Letter::Proxy(id, Input::Client(Flow::Full)));
+        match lane.text(offset, text, full) {
             Pushed::Kept => {}
-            Pushed::Full => self.port.tell(Letter::Proxy(id, Input::Client(Flow::Full))),
             Pushed::Overflow => {
                 tracing::warn!(request = %id, "a request did not stop for a slow client");
                 self.break_off(id);
@@ -174,11 +174,9 @@ impl Call {
 
     /// Takes what the request has said into `into`, once there is anything.
     pub(crate) fn poll(&self, cx: &mut Context<'_>, into: &mut Vec<Event>) -> Poll<()> {
-        self.lane.poll(cx, into).map(|resume| {
-            if resume {
-                let letter = Letter::Proxy(self.id, Input::Client(Flow::Ready));
-                self.gate.port.tell(letter);
-            }
+        self.lane.poll(cx, into, || {
+            let letter = Letter::Proxy(self.id, Input::Client(Flow::Ready));
+            self.gate.port.tell(letter);
         })
     }
 }

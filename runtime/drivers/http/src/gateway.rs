@@ -19,8 +19,10 @@ use tokio::task::JoinSet;
 #[derive(Debug)]
 pub struct HttpGateway {
     gate: Arc<Gate>,
-    stopping: watch::Sender<bool>,
+    /// Dropped before `stopping`: who dies accepts nothing any more before its clients are told, so
+    /// that whoever comes back at once finds the next life.
     servers: JoinSet<()>,
+    stopping: watch::Sender<bool>,
 }
 
 impl HttpGateway {
@@ -56,7 +58,6 @@ impl HttpGateway {
                 served_by,
                 model,
             } => {
-                let model = Box::new(model);
                 self.gate
                     .started(request, Event::Started { served_by, model });
             }

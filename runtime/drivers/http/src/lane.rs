@@ -39,10 +39,8 @@ pub(crate) enum Event {
 /// What came of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// There is room for more.
+    /// It is kept.
     Kept,
-    /// The high-water mark was crossed by this one.
-    Full,
     /// There is no room even for this one: it is lost.
     Overflow,
     /// Text before this one is missing.
@@ -65,7 +63,10 @@ struct Inner {
 
 impl Lane {
     /// Adds text that comes behind `offset` bytes of it. What was taken before is not taken again.
-    pub(crate) fn text(&self, offset: u64, text: Bytes) -> Pushed {
+    ///
+    /// `full` is called where this crosses the high-water mark, and before anybody takes anything:
+    /// a request that heard of it after the word that there is room again would wait for ever.
+    pub(crate) fn text(&self, offset: u64, text: Bytes, full: impl FnOnce()) -> Pushed {
         let mut inner = self.lock();
         match Place::of(inner.taken, offset, text.len()) {
             Place::Next => {}
@@ -79,9 +80,12 @@ impl Lane {
         inner.bytes = bytes;
         inner.taken = offset + text.len() as u64;
         let crossed = inner.bytes > HIGH_BYTES && !inner.full;
-        inner.full |= crossed;
+        if crossed {
+            inner.full = true;
+            full();
+        }
         add(inner, Event::Text(text));
-        if crossed { Pushed::Full } else { Pushed::Kept }
+        Pushed::Kept
     }
 
     /// Adds an event that is no text.
@@ -94,9 +98,14 @@ impl Lane {
         self.lock().taken
     }
 
-    /// Takes all events into `into`, once there are any. True where the request was told Full and
-    /// may go on.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>, into: &mut Vec<Event>) -> Poll<bool> {
+    /// Takes all events into `into`, once there are any. `resume` is called where the request was
+    /// told that it is full, and before more is added.
+    pub(crate) fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<Event>,
+        resume: impl FnOnce(),
+    ) -> Poll<()> {
         let mut inner = self.lock();
         if inner.events.is_empty() {
             match &mut inner.waker {
@@ -107,7 +116,10 @@ impl Lane {
         }
         into.append(&mut inner.events);
         inner.bytes = 0;
-        Poll::Ready(std::mem::take(&mut inner.full))
+        if std::mem::take(&mut inner.full) {
+            resume();
+        }
+        Poll::Ready(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -7,7 +7,9 @@ use crate::render::{Answer, Events};
 use crate::sse::{PART_BYTES, write_part};
 use messages::request_proxy::Failure;
 use messages::{RequestId, Wall};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Their two ends fit the descriptors of a usual process.
@@ -58,11 +60,8 @@ fn what_waits_for_a_client_that_reads_nothing_is_small() {
     let mut told = 0;
     let mut offset = 0;
     while told == 0 {
-        match lane.text(offset, "word ".into()) {
-            Pushed::Kept => {}
-            Pushed::Full => told = offset,
-            other @ (Pushed::Overflow | Pushed::Gap) => panic!("{other:?}"),
-        }
+        let pushed = lane.text(offset, "word ".into(), || told = offset);
+        assert_eq!(pushed, Pushed::Kept);
         offset += 5;
     }
     assert!(
@@ -71,8 +70,9 @@ fn what_waits_for_a_client_that_reads_nothing_is_small() {
     );
     lane.push(Event::Failed(Failure::Internal));
     let mut waiting = Vec::new();
-    let polled = lane.poll(&mut Context::from_waker(Waker::noop()), &mut waiting);
-    assert_eq!(polled, Poll::Ready(true));
+    let mut resumed = false;
+    let polled = take(&lane, &mut waiting, || resumed = true);
+    assert_eq!((polled, resumed), (Poll::Ready(()), true));
     let request = RequestId { boot: 1, n: 1 };
     let answer = Answer::new(Shape::Chat, request, Wall::default(), "a model");
     let (events, mut waiting) = (Events::new(answer, true), waiting.into_iter());
@@ -90,4 +90,31 @@ fn what_waits_for_a_client_that_reads_nothing_is_small() {
     assert_eq!(words as u64, offset / 5);
     assert!(body.ends_with("}}\n\n") && body.contains("internal_error"));
     assert!(parts > 1 && body.len() > 2 * HIGH_BYTES);
+}
+
+fn take(lane: &Lane, into: &mut Vec<Event>, resume: impl FnOnce()) -> Poll<()> {
+    lane.poll(&mut Context::from_waker(Waker::noop()), into, resume)
+}
+
+/// The word that there is no room never comes after the word that there is some again.
+#[test]
+fn a_request_hears_that_its_client_is_full_before_it_hears_that_it_may_go_on() {
+    let (lane, said) = (Lane::default(), Mutex::new(Vec::new()));
+    let (lane, said) = (&lane, &said);
+    std::thread::scope(|scope| {
+        let full = || {
+            scope.spawn(|| {
+                let mut events = Vec::new();
+                while events.is_empty() {
+                    let resume = || said.lock().expect("no panic").push("ready");
+                    let _ = take(lane, &mut events, resume);
+                }
+            });
+            // Time in which a client that may take now would be heard first.
+            std::thread::sleep(Duration::from_millis(50));
+            said.lock().expect("no panic").push("full");
+        };
+        lane.text(0, vec![b'x'; HIGH_BYTES].into(), full);
+    });
+    assert_eq!(*said.lock().expect("no panic"), ["full", "ready"]);
 }

@@ -22,7 +22,7 @@ async fn begun(stage: &mut Stage, stream: bool) -> (Client, RequestId) {
     stage.tell(Command::Started {
         request,
         served_by: ME,
-        model: advert("scripted"),
+        model: advert("scripted").into(),
     });
     (client, request)
 }

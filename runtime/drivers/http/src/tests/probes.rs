@@ -14,10 +14,11 @@ use messages::{
     Prompt, Refusal, TokenBatch, TokenId, TokenPiece,
 };
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// What a probe saw.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ pub(super) struct ProbeWorker {
     port: Port,
     seen: UnboundedSender<Seen>,
     floods: JoinSet<()>,
-    full: BTreeMap<Sink, Arc<AtomicBool>>,
+    full: BTreeMap<Sink, watch::Sender<bool>>,
 }
 
 impl ProbeWorker {
@@ -168,16 +169,25 @@ impl ProbeWorker {
     }
 
     fn flood(&mut self, sink: Sink, attempt: u32, tokens: u32) {
-        let full = Arc::new(AtomicBool::new(false));
-        self.full.insert(sink, Arc::clone(&full));
+        let (sender, mut full) = watch::channel(false);
+        self.full.insert(sink, sender);
         let port = self.port.clone();
         self.floods.spawn(async move {
             for at in 0..tokens {
-                while full.load(Ordering::Relaxed) {
-                    tokio::task::yield_now().await;
+                // Nobody who waits for the client any more: the job is over.
+                if full.wait_for(|full| !full).await.is_err() {
+                    return;
                 }
-                port.tell(sink.reply(token(attempt, at, vec![b'y'; 1024])));
-                tokio::task::yield_now().await;
+                let mut reply = sink.reply(token(attempt, at, vec![b'y'; 1024]));
+                // A request that has no room for a token loses none: it is offered again.
+                while let Err(back) = port.offer(reply) {
+                    reply = *back;
+                    sleep(Duration::from_millis(1)).await;
+                }
+                // The word that the client is full takes its time: seven MiB may follow it.
+                if at % 32 == 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
             }
             let reason = EndReason::Stop;
             port.tell(sink.reply(JobReply::End(End {
@@ -198,7 +208,7 @@ impl Driver for ProbeWorker {
             WorkerInput::Job { sink, job } => self.job(sink, job),
             WorkerInput::Sink { sink, flow } => {
                 if let Some(full) = self.full.get(&sink) {
-                    full.store(flow == Flow::Full, Ordering::Relaxed);
+                    full.send_replace(flow == Flow::Full);
                 }
                 let _ = self.seen.send(Seen::Flow(flow));
             }

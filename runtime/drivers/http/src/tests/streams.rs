@@ -212,7 +212,7 @@ async fn an_answer_of_several_holders_that_is_not_exact_says_so_last() {
             stage.tell(Command::Started {
                 request,
                 served_by: super::ME,
-                model,
+                model: model.into(),
             });
             let usage = Usage {
                 prompt: 1,
