@@ -31,6 +31,8 @@ pub const NAME_BYTES_MAX: usize = 128;
 pub const REASON_BYTES_MAX: usize = 256;
 /// Members of one network that a node remembers; a mesh of this cut holds 10,000.
 pub const MEMBERS_MAX: usize = 16_384;
+/// Members that are shown as dialled and not reached: for people, who look into the first few.
+pub const UNREACHED_MAX: usize = 16;
 /// Records in one Introductions frame: 32 records of at most 1.9 KiB fit a control frame.
 pub const INTRODUCTIONS_MAX: usize = 32;
 /// Bytes of one record's value.

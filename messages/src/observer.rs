@@ -1,8 +1,8 @@
 //! What the node's snapshot may be told, and what it answers.
 
 use crate::bounded::{Label, List};
-use crate::limits::{ADDRS_MAX, MODELS_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX};
-use crate::ports::transport::PathInfo;
+use crate::limits::{ADDRS_MAX, MODELS_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, UNREACHED_MAX};
+use crate::ports::transport::{DialError, PathInfo};
 use crate::wire::latest::Load;
 use crate::{
     Address, Class, Coalesce, DeviceId, ModelAdvert, Mono, NetworkId, NodeId, QueryId, Wall,
@@ -83,6 +83,17 @@ pub struct NetworkFact {
     pub addrs: List<SocketAddr, ADDRS_MAX>,
     /// Why this node cannot join, where it was told.
     pub refused: Option<Label<REASON_BYTES_MAX>>,
+    /// Some of the members that it dialled and did not reach.
+    pub unreached: List<Unreached, UNREACHED_MAX>,
+}
+
+/// A member that was dialled and not reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreached {
+    /// Who.
+    pub peer: NodeId,
+    /// Why no connection came of the last dial.
+    pub why: DialError,
 }
 
 /// A peer, as its session sees it.

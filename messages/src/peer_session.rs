@@ -98,7 +98,7 @@ pub enum Input {
     /// From the roster: members to name to the peer.
     Introduce(List<Introduction, INTRODUCTIONS_MAX>),
     /// From the roster: a revocation to pass on.
-    Revoke(SignedRecord),
+    Revoke(Box<SignedRecord>),
     /// From the roster: how busy this node is.
     Load(Load),
     /// From the roster: what this node serves, and on which device.

@@ -79,7 +79,7 @@ pub enum Input {
         /// Who, as TLS proved.
         peer: NodeId,
         /// Why it says so.
-        credential: Credential,
+        credential: Box<Credential>,
     },
     /// From a session: both sides have admitted each other.
     Active {
@@ -115,7 +115,7 @@ pub enum Input {
         /// Who passed it on.
         from: NodeId,
         /// The owner's word.
-        record: SignedRecord,
+        record: Box<SignedRecord>,
     },
     /// From a worker: what a device serves.
     Models {

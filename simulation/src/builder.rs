@@ -47,6 +47,7 @@ pub struct MeshBuilder {
     pub(crate) absent: Vec<NodeIndex>,
     pub(crate) hosts: bool,
     pub(crate) bare: bool,
+    pub(crate) traced: bool,
     pub(crate) one_ticket: bool,
     pub(crate) clocks: BTreeMap<NodeIndex, Clock>,
     pub(crate) costs: Costs,
@@ -122,6 +123,13 @@ impl MeshBuilder {
     #[must_use]
     pub const fn bare(mut self) -> Self {
         self.bare = true;
+        self.untraced()
+    }
+
+    /// Counts the trace's entries and digests none: for runs that are compared with no other.
+    #[must_use]
+    pub const fn untraced(mut self) -> Self {
+        self.traced = false;
         self
     }
 
@@ -212,7 +220,7 @@ impl MeshBuilder {
         let mut world = World::new(self.seed, paths, nodes, self.shuffled, make);
         world.costs = self.costs;
         world.full_max = self.neighbourhood.seek() + 1;
-        if self.bare {
+        if !self.traced {
             world.trace.turn_off();
         }
         world.trace.checks = self.checked.then(|| Box::new(Checks::new(ids)));

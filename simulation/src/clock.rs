@@ -111,6 +111,14 @@ impl NodeClock {
         time - self.sleep.0
     }
 
+    /// When the sleep began that lasts.
+    pub(crate) const fn asleep_since(&self) -> Option<Time> {
+        match self.asleep {
+            Some(_) => Some(self.sleep.0),
+            None => None,
+        }
+    }
+
     /// When the last sleep began.
     pub(crate) const fn slept_at(&self) -> Time {
         self.sleep.0

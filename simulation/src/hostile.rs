@@ -223,7 +223,13 @@ impl Mesh {
         let from = self.owner;
         self.tell(
             0,
-            Letter::Roster(self.network, Roster::Revoked { from, record }),
+            Letter::Roster(
+                self.network,
+                Roster::Revoked {
+                    from,
+                    record: record.into(),
+                },
+            ),
         );
     }
 

@@ -109,6 +109,7 @@ impl Mesh {
             absent: Vec::new(),
             hosts: false,
             bare: false,
+            traced: true,
             one_ticket: false,
             clocks: BTreeMap::new(),
             costs: Costs::NONE,

@@ -214,10 +214,6 @@ impl Mailbox {
 
 /// What a turn takes from a mailbox.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart as soon as it is made"
-)]
 pub(crate) enum Work {
     /// A letter or a signal.
     Mail(Mail),

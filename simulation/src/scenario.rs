@@ -105,6 +105,14 @@ impl Scenario {
         &self.seeds
     }
 
+    /// The first seeds: each combination once, and four at least. What a debug build has time for;
+    /// `mesh-sim scenarios` runs all.
+    #[must_use]
+    pub fn few_seeds(&self) -> &[u64] {
+        let few = self.plans.len().max(4).min(self.seeds.len());
+        &self.seeds[..few]
+    }
+
     /// Whether a debug build takes more than some ten seconds for its seeds, so that tests read it
     /// and leave it to `mesh-sim scenarios`.
     #[must_use]
@@ -159,6 +167,13 @@ impl Scenario {
     pub fn run(&self, seed: u64) -> Outcome {
         let plan = self.plan(seed);
         Run::new(plan, seed, self.builder(seed), true).go()
+    }
+
+    /// The same without the trace's digest, for whoever only wants to know whether it holds.
+    #[cfg(test)]
+    pub(crate) fn run_untraced(&self, seed: u64) -> Outcome {
+        let builder = self.builder(seed).untraced();
+        Run::new(self.plan(seed), seed, builder, true).go()
     }
 
     /// The same in real hosts under real supervisors: what comes of the run must be equal. Hosts

@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) trips: trip::Trips,
     /// Why jobs are refused and sessions end, where somebody wants to know.
     pub(crate) reasons: Option<reasons::Reasons>,
+    /// What changed in this step, where checkers look on.
+    pub(crate) changed: checking::Changed,
     /// The rounds of busy nodes: in a tenth of each they run.
     pub(crate) busy: BTreeMap<NodeIndex, Time>,
     events: events::Events,
@@ -94,6 +96,7 @@ impl World {
             toil: stream(seed, "costs"),
             trips: trip::Trips::default(),
             reasons: None,
+            changed: checking::Changed::default(),
             busy: BTreeMap::new(),
             wreck: stream(seed, "wrecks"),
             events: events::Events::default(),
@@ -144,10 +147,15 @@ impl World {
 
     /// Puts an occurrence on a node's agenda.
     pub(crate) fn schedule(&mut self, at: Time, node: NodeIndex, what: Occurrence) {
-        let Some(boot) = self.nodes.get(node).and_then(|node| node.boot.as_ref()) else {
+        let Some(place) = self.nodes.get(node) else {
             return;
         };
-        let boot = boot.number;
+        let Some(boot) = place.boot.as_ref().map(|boot| boot.number) else {
+            return;
+        };
+        // What the outside begins on a machine that sleeps has all of its time left.
+        let asleep = place.clock.asleep_since();
+        let at = asleep.map_or(at, |since| since + at.saturating_sub(self.time));
         let drawn = self.shuffled && matches!(what, Occurrence::Turn(..));
         let tie = if drawn { self.schedule.number() } else { 0 };
         let event = Event {
@@ -359,6 +367,9 @@ impl World {
                     .or_insert_with(|| Mailbox::new(to, life));
                 if mailbox.life != life {
                     *mailbox = Mailbox::new(to, life);
+                }
+                if self.trace.checks.is_some() {
+                    self.changed.mailboxes.push((node, to));
                 }
                 let letters = u64::from(matches!(mail, Mail::Letter(_)));
                 match mailbox.enter(from, mail) {

@@ -192,6 +192,7 @@ fn network_fact(n: u64) -> Fact {
         active: 0,
         addrs: List::new(),
         refused: None,
+        unreached: List::new(),
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Talk {
     /// The peer's Hello, and when it came.
     pub(crate) hello: Option<(Hello, Mono)>,
     pub(crate) proof_sent: bool,
-    pub(crate) proof: Option<Credential>,
+    pub(crate) proof: Option<Box<Credential>>,
     pub(crate) judged: Judged,
     /// Whether the peer admits this side.
     pub(crate) admitted: bool,
@@ -147,7 +147,13 @@ impl PeerSession {
         }
     }
 
-    pub(crate) fn on_proof(&mut self, now: Now, id: LinkId, proof: Credential, out: &mut Outbox) {
+    pub(crate) fn on_proof(
+        &mut self,
+        now: Now,
+        id: LinkId,
+        proof: Box<Credential>,
+        out: &mut Outbox,
+    ) {
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
@@ -226,7 +232,7 @@ impl PeerSession {
         let talk = &mut self.links.primary.talk;
         if talk.hello.is_some() && !talk.proof_sent {
             talk.proof_sent = true;
-            let proof = ControlFrame::Proof(self.seed.credential.clone());
+            let proof = ControlFrame::Proof(self.seed.credential.clone().into());
             self.send(proof, out);
         }
         if self.links.primary.talk.judged == Judged::No && self.links.primary.talk.proof.is_some() {

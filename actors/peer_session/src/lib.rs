@@ -76,6 +76,9 @@
 //! | Deadline       | hello     | judge        | deny, end    | ping                 | ·          |
 //!
 //! # Invariants
+//! A session that is active trusts no silence of its own clock: where the wall clock shows that the
+//! machine slept, the peer answers a new ping within 2 s or the session ends.
+//!
 //! No job is served and no frame but Hello, Proof, Admit and Deny is looked at before this side
 //! admitted the peer. Active here implies that the peer said Admit after its last greeting. Of
 //! several links both sides keep the same one: that of the peer's newer boot; else the one dialled
@@ -101,6 +104,7 @@ mod links;
 mod liveness;
 mod neighbours;
 mod report;
+mod sleep;
 mod streams;
 
 use ending::Leave;
@@ -294,6 +298,7 @@ impl PeerSession {
         if self.ended.is_some() {
             return;
         }
+        self.look_at_clocks(now, out);
         self.choose(now, out);
         self.advance(now, out);
         if self.active {

@@ -1,6 +1,7 @@
 //! Whether the peer is there: a ping each second, and what arrived lately.
 
 use crate::PeerSession;
+use crate::sleep::Sleep;
 use kernel::{Deadline, Outbox};
 use messages::peer_session::{Ended, LinkLoss};
 use messages::wire::latest::{ControlFrame, Deny};
@@ -24,6 +25,7 @@ pub(crate) struct Liveness {
     hurried: bool,
     /// Whether requests and the router were told of its silence.
     warned: bool,
+    pub(crate) sleep: Sleep,
 }
 
 impl Liveness {
@@ -33,6 +35,7 @@ impl Liveness {
         self.answered = now;
         self.ping_at = now;
         self.fresh = true;
+        self.sleep.settle();
     }
 
     pub(crate) const fn heard(&mut self, now: Mono) {
@@ -47,6 +50,10 @@ impl Liveness {
         self.ping_at = self.ping_at.min(now);
     }
 
+    pub(crate) const fn last_ping(&self) -> u64 {
+        self.ping
+    }
+
     pub(crate) const fn is_fresh(&self) -> bool {
         self.fresh
     }
@@ -57,10 +64,11 @@ impl Liveness {
     }
 
     /// A Pong counts where it answers a ping that is still unanswered.
-    pub(crate) const fn pong(&mut self, now: Mono, number: u64) {
+    pub(crate) fn pong(&mut self, now: Mono, number: u64) {
         if number > self.pong && number <= self.ping {
             self.pong = number;
             self.answered = now;
+            self.sleep.answered(number);
         }
     }
 
@@ -69,7 +77,7 @@ impl Liveness {
     }
 
     pub(crate) fn refresh(&mut self, now: Mono) {
-        let fresh = now < self.fresh_until();
+        let fresh = now < self.fresh_until() && !self.sleep.is_in_doubt();
         if self.fresh && !fresh {
             kernel::sometimes!(true, "session: a peer is silent");
             self.stale_since = now;
@@ -92,6 +100,7 @@ impl Liveness {
                 why: "the peer is lost",
             },
         };
+        let turn = self.sleep.deadline().map_or(turn, |woken| woken.min(turn));
         match self.unheard {
             Some(since) if self.hurried && !self.warned => ping.min(turn).min(Deadline {
                 at: since + QUIET,
@@ -119,6 +128,9 @@ impl PeerSession {
     /// The turn of an active session that its clock asks for.
     pub(crate) fn on_tick(&mut self, now: Now, out: &mut Outbox) {
         self.live.refresh(now.mono);
+        if self.live.sleep.is_over(now.mono) {
+            return self.give_up_after_sleep(out);
+        }
         if !self.live.fresh && now.mono >= self.live.stale_since + SILENT {
             kernel::sometimes!(true, "session: a silent peer is lost");
             return self.end(Ended::LinkLost(LinkLoss::TimedOut), None, out);

@@ -83,12 +83,12 @@ impl Neighbours {
 
 impl PeerSession {
     /// The peer passes on that a ticket was withdrawn.
-    pub(crate) fn on_revoke(&mut self, record: SignedRecord, out: &mut Outbox) {
-        self.neighbours.remember(record.clone());
+    pub(crate) fn on_revoke(&mut self, record: Box<SignedRecord>, out: &mut Outbox) {
+        self.neighbours.remember((*record).clone());
         self.tell_revoked(record, out);
     }
 
-    fn tell_revoked(&self, record: SignedRecord, out: &mut Outbox) {
+    fn tell_revoked(&self, record: Box<SignedRecord>, out: &mut Outbox) {
         let from = self.seed.peer;
         out.tell(self.to_roster(roster::Input::Revoked { from, record }));
     }
@@ -144,7 +144,7 @@ impl PeerSession {
                 // and the member before its session.
                 for record in self.neighbours.revoked.clone() {
                     kernel::sometimes!(true, "session: a roster is told of revocations again");
-                    self.tell_revoked(record, out);
+                    self.tell_revoked(record.into(), out);
                 }
                 self.judge(now, out);
                 if self.active {

@@ -59,7 +59,7 @@ impl RequestProxy {
             out.tell(Letter::Gateway(gateway::Command::Started {
                 request: self.seed.request,
                 served_by: attempt.via.node(),
-                model: advert.clone(),
+                model: advert.clone().into(),
             }));
         }
         if self.log.is_empty() {

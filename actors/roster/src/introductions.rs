@@ -129,7 +129,7 @@ impl Roster {
     ) -> Option<TicketKey> {
         let mut last = None;
         for (ticket, record) in self.tickets.revoked_after(from).take(REVOCATIONS_A_PAGE) {
-            self.to_session(peer, peer_session::Input::Revoke(record), out);
+            self.to_session(peer, peer_session::Input::Revoke(record.into()), out);
             last = Some(ticket);
         }
         kernel::sometimes!(

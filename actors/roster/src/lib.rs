@@ -138,6 +138,7 @@ mod refusal;
 mod sessions;
 mod standing;
 mod tickets;
+mod unreached;
 mod verify;
 
 pub use tickets::join;
@@ -182,6 +183,7 @@ pub struct Roster {
     sweep_at: Mono,
     away: Away,
     refused: Option<Refused>,
+    unreached: unreached::Reasons,
     /// What the snapshot was told last.
     fact: Option<NetworkFact>,
     /// Entries and rows that did not verify or could not be read.
@@ -230,6 +232,7 @@ impl Roster {
             sweep_at: Mono::default(),
             away: Away::default(),
             refused: None,
+            unreached: unreached::Reasons::new(),
             fact: None,
             skipped: 0,
             seed,
@@ -319,6 +322,7 @@ impl Roster {
                 .refused
                 .as_ref()
                 .map(|refused| Label::truncated(&refused.why.to_string())),
+            unreached: self.unreached(),
         };
         if self.fact.as_ref() != Some(&fact) {
             self.fact = Some(fact.clone());
@@ -345,14 +349,14 @@ impl Machine for Roster {
             } => {
                 self.on_link_up(now, peer, link, dialled, out);
             }
-            Input::DialFailed { peer, .. } => self.on_dial_failed(now, peer),
+            Input::DialFailed { peer, why } => self.on_not_reached(now, peer, why),
             Input::Judge { peer, credential } => self.on_judge(now, peer, &credential, out),
             Input::Active { peer } => self.on_active(now, peer, out),
             Input::Ended { peer, why } => self.on_session_ended(now, peer, &why, out),
             Input::InUse { peer } => self.on_in_use(now, peer, out),
             Input::Wanted { model } => self.on_wanted(now, model, out),
             Input::Introduced { from, entries } => self.on_introduced(now, from, entries, out),
-            Input::Revoked { from, record } => self.on_revoked(now, from, record, out),
+            Input::Revoked { from, record } => self.on_revoked(now, from, *record, out),
             Input::Models { device, models } => self.on_models(now, device, models, out),
             Input::Load { device, load } => self.on_load(device, load, out),
             Input::Admin { query, request } => self.on_admin(now, query, request, out),

@@ -306,7 +306,11 @@ impl Roster {
             }
             for peer in self.sessions.active_peers() {
                 if Some(peer) != *from && !cut.contains(&peer) {
-                    self.to_session(peer, peer_session::Input::Revoke(record.clone()), out);
+                    self.to_session(
+                        peer,
+                        peer_session::Input::Revoke(record.clone().into()),
+                        out,
+                    );
                 }
             }
         }

@@ -17,7 +17,7 @@ pub enum Command {
         /// Who serves it.
         served_by: NodeId,
         /// What serves it.
-        model: ModelAdvert,
+        model: Box<ModelAdvert>,
     },
     /// More text: whole characters only.
     Delta {

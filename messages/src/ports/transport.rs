@@ -6,6 +6,7 @@ use crate::limits::{ADDRS_MAX, REASON_BYTES_MAX};
 use crate::wire::latest::ControlFrame;
 use crate::{Class, Job, LinkId, Micros, NetworkId, NodeId, RequestId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::SocketAddr;
 
 /// What the transport may be asked.
@@ -72,6 +73,18 @@ pub enum DialError {
     Refused,
     /// The endpoint is closed or restarts.
     Closed,
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAddress => "no address is known",
+            Self::TimedOut => "nobody answers at its addresses",
+            Self::WrongPeer => "another node answers at its addresses",
+            Self::Refused => "it refuses the connection",
+            Self::Closed => "the transport restarted",
+        })
+    }
 }
 
 /// How bytes reach a peer.

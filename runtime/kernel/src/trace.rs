@@ -3,6 +3,7 @@
 
 use crate::{Effect, Incarnation, Signal, Turn};
 use messages::{Address, Digest, Hasher, Letter, Now};
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -111,9 +112,8 @@ impl Trace {
             return;
         }
         let begun = self.pending.len();
-        match postcard::to_io(entry, &mut self.pending) {
-            Ok(_) => {}
-            Err(_) => self.pending.truncate(begun),
+        if postcard::serialize_with_flavor(entry, Behind(&mut self.pending)).is_err() {
+            self.pending.truncate(begun);
         }
         if self.pending.len() >= PENDING_BYTES {
             self.hasher.part(&self.pending);
@@ -144,6 +144,27 @@ impl Trace {
         let mut hasher = self.hasher.clone();
         hasher.part(&self.pending);
         hasher.finish()
+    }
+}
+
+/// Writes behind what is there: ids are written byte by byte, and most of a trace is ids.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Behind<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

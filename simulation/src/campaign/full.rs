@@ -134,7 +134,10 @@ fn full_transport(_judge: &mut Judge) {
         if let Some(after) = cut {
             mesh.run_for(secs(after));
             let record = record(&mesh, &key_of(0));
-            mesh.tell(1, Letter::Session(network, peer, Session::Revoke(record)));
+            mesh.tell(
+                1,
+                Letter::Session(network, peer, Session::Revoke(record.into())),
+            );
             mesh.run_for(secs(1));
             let cut = Session::Cut(Deny::Revoked);
             mesh.tell(1, Letter::Session(network, peer, cut));

@@ -25,7 +25,7 @@ fn unread(judge: &mut Judge) {
         for round in 0..rounds {
             for number in 0..each {
                 let record = mesh.own_record(round * each + number);
-                let letter = Letter::Session(network, peer, Session::Revoke(record));
+                let letter = Letter::Session(network, peer, Session::Revoke(record.into()));
                 mesh.tell(0, letter);
                 mesh.run_for(millis(1));
             }

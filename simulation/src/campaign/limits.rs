@@ -145,7 +145,13 @@ fn busy_roster(judge: &mut Judge) {
         };
         let signature = mesh.world.nodes[0].signer.sign(&record.signing_bytes());
         let record = SignedRecord { record, signature };
-        tell(&mut mesh, Roster::Revoked { from, record });
+        tell(
+            &mut mesh,
+            Roster::Revoked {
+                from,
+                record: record.into(),
+            },
+        );
     }
     mesh.run_for(secs(20));
     judge.look(&mesh);

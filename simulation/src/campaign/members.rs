@@ -13,6 +13,7 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("revocations", revocations),
     Part::new("dead and dialled", dead_and_dialled),
     Part::new("crossing links", crossing_links),
+    Part::new("early jobs", early_jobs),
     Part::new("tickets", tickets),
 ];
 
@@ -40,7 +41,10 @@ fn revoke(mesh: &mut Mesh, author: usize, victim: usize, (to, from): (usize, usi
         .sign(&record.signing_bytes());
     let record = SignedRecord { record, signature };
     let from = mesh.id(from);
-    let revoked = Roster::Revoked { from, record };
+    let revoked = Roster::Revoked {
+        from,
+        record: record.into(),
+    };
     mesh.tell(to, Letter::Roster(mesh.network(), revoked));
 }
 
@@ -64,6 +68,25 @@ fn revocations(judge: &mut Judge) {
     mesh.close(3);
     mesh.start(3);
     mesh.run_for(secs(100));
+    judge.look(&mesh);
+}
+
+/// A member asks for work while the other one's session begins anew.
+fn early_jobs(judge: &mut Judge) {
+    let mut mesh = met(Mesh::seed(9).nodes(2).engines(&[0]));
+    let session = Address::Session(mesh.network(), mesh.id(1));
+    let is_back = |mesh: &Mesh| {
+        let boot = mesh.world.nodes[0].boot.as_ref();
+        boot.is_some_and(|boot| boot.live(session).is_some())
+    };
+    for _ in 0..3 {
+        mesh.run_for(secs(2));
+        mesh.kill_actor(0, session);
+        mesh.run_until(secs(1), is_back);
+        // It is there before the answer to the greeting, which takes twice as long.
+        mesh.send_jobs((1, 0), 1, Some(5));
+    }
+    mesh.run_for(secs(5));
     judge.look(&mesh);
 }
 

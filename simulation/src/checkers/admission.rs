@@ -232,7 +232,7 @@ impl Admission {
         match letter {
             Letter::Roster(network, Roster::Judge { peer, credential }) => {
                 let pair = (at.node, *network, *peer);
-                self.shown.insert(pair, credential.clone());
+                self.shown.insert(pair, *credential.clone());
             }
             Letter::Session(network, peer, Session::Verdict(Verdict::Admit { .. })) => {
                 self.judged(at, (at.node, *network, *peer), found);

@@ -40,8 +40,6 @@ const LINKS_GONE_MAX: usize = 1_024;
 /// See the module.
 #[derive(Default)]
 pub(super) struct Queues {
-    /// Whether mail or a driver's queue grew in this step.
-    touched: bool,
     /// Actors that had a turn in this step.
     turned: BTreeSet<Address>,
 }
@@ -52,16 +50,12 @@ impl Checker for Queues {
     }
 
     fn see(&mut self, _at: &Sight, seen: &Seen<'_>, _found: &mut Findings<'_>) {
-        self.touched = true;
         if let Seen::Turn(who, ..) = seen {
             self.turned.insert(*who);
         }
     }
 
     fn after(&mut self, world: &World, node: NodeIndex, found: &mut Findings<'_>) {
-        if !std::mem::take(&mut self.touched) {
-            return;
-        }
         let turned = std::mem::take(&mut self.turned);
         let Some(boot) = world.nodes.get(node).and_then(|node| node.boot.as_ref()) else {
             return;
@@ -69,10 +63,15 @@ impl Checker for Queues {
         for who in turned {
             tables_hold(world, node, who, found);
         }
-        for (who, mailbox) in &boot.mailboxes {
-            mailbox_holds(node, *who, mailbox, found);
+        for (node, who) in &world.changed.mailboxes {
+            let boot = world.nodes.get(*node).and_then(|node| node.boot.as_ref());
+            if let Some(mailbox) = boot.and_then(|boot| boot.mailboxes.get(who)) {
+                mailbox_holds(*node, *who, mailbox, found);
+            }
         }
-        drivers_hold(node, boot, found);
+        if world.changed.drivers {
+            drivers_hold(node, boot, found);
+        }
     }
 }
 

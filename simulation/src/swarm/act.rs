@@ -76,6 +76,11 @@ pub enum Act {
         /// Which.
         node: NodeIndex,
     },
+    /// A node's machine falls asleep.
+    Suspend {
+        /// Which.
+        node: NodeIndex,
+    },
     /// Two groups lose their paths.
     Cut {
         /// One group.
@@ -253,7 +258,7 @@ pub enum Act {
         /// Which.
         node: NodeIndex,
     },
-    /// A frozen node goes on.
+    /// A node that stands still goes on.
     Thaw {
         /// Which.
         node: NodeIndex,
@@ -285,6 +290,7 @@ impl Act {
             | Self::Kill { node }
             | Self::Close { node }
             | Self::Freeze { node }
+            | Self::Suspend { node }
             | Self::Rebind { node }
             | Self::Wedge { node, .. }
             | Self::EngineCrash { node }

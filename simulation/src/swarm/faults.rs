@@ -14,6 +14,8 @@ pub enum Fault {
     Close,
     /// A node stands still.
     Freeze,
+    /// A node's machine sleeps: it stands still, and so does its monotonic clock.
+    Suspend,
     /// Two nodes lose their path.
     CutPair,
     /// The mesh falls into two parts.
@@ -72,7 +74,7 @@ pub enum Fault {
     StaleLetters,
     /// A node that is down starts.
     Start,
-    /// A frozen node goes on.
+    /// A node that stands still goes on.
     Thaw,
     /// Every cut is mended.
     Heal,
@@ -87,7 +89,7 @@ pub enum Fault {
 }
 
 /// Faults that a seed may switch off.
-pub const FAULTS: [Fault; 31] = [
+pub const FAULTS: [Fault; 32] = [
     Fault::Kill,
     Fault::Close,
     Fault::Freeze,
@@ -119,6 +121,7 @@ pub const FAULTS: [Fault; 31] = [
     Fault::StaleLetters,
     Fault::Streams,
     Fault::Revoke,
+    Fault::Suspend,
 ];
 
 /// What is always possible. What ends only some faults comes with those.

@@ -150,6 +150,7 @@ impl<'a> Stage<'a> {
             Act::Kill { node } => on(mesh, node, &Mesh::kill),
             Act::Close { node } => on(mesh, node, &Mesh::close),
             Act::Freeze { node } => on(mesh, node, &Mesh::freeze),
+            Act::Suspend { node } => on(mesh, node, &Mesh::suspend),
             Act::Thaw { node } => on(mesh, node, &Mesh::thaw),
             Act::Start { node } => !on(mesh, node, &Mesh::start),
             Act::Drain { node } => on(mesh, node, &Mesh::drain),

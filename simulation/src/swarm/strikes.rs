@@ -34,6 +34,7 @@ impl Fault {
             Self::Kill => Act::Kill { node },
             Self::Close => Act::Close { node },
             Self::Freeze => Act::Freeze { node },
+            Self::Suspend => Act::Suspend { node },
             Self::CutPair => cut_pair(draw, (node, nodes)),
             Self::CutOneWay => cut_one_way(draw, (node, nodes)),
             Self::Clog => clog(draw, (node, nodes)),

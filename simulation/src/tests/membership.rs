@@ -81,7 +81,12 @@ fn a_partition_heals() {
 
 #[test]
 fn fifty_nodes_meet() {
-    let mut mesh = Mesh::seed(6).nodes(50).engines(&[49]).checked().build();
+    let mut mesh = Mesh::seed(6)
+        .nodes(50)
+        .engines(&[49])
+        .checked()
+        .untraced()
+        .build();
     mesh.run_for(secs(20));
     assert_eq!(mesh.crashes(), Vec::<String>::new());
     for node in 0..50 {

@@ -68,6 +68,7 @@ fn a_member_that_mints_others_does_not_keep_the_mesh_apart() {
         .engines(&[11])
         .absent(&[8, 9, 10, 11])
         .one_ticket()
+        .untraced()
         .build();
     mesh.run_for(secs(3));
     // Node 2 names other members to each of its peers, and those pass them on to everybody.

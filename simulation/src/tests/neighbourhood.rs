@@ -1,4 +1,5 @@
-//! A mesh that is larger than a neighbourhood stays one mesh.
+//! A mesh that is larger than a neighbourhood stays one mesh. The scenario files of 80 and more run
+//! the same with more seeds.
 
 use super::{TOKENS, ask, check_text, finish};
 use crate::{Ask, Mesh, MeshBuilder, State, secs};
@@ -8,12 +9,12 @@ use messages::Neighbourhood;
 const KEEP: usize = 12;
 
 fn fifty(seed: u64) -> MeshBuilder {
-    Mesh::seed(seed).nodes(50).degree(6).one_ticket()
+    Mesh::seed(seed).nodes(50).degree(6).one_ticket().untraced()
 }
 
 #[test]
 fn fifty_nodes_that_one_ticket_lets_in_are_one_mesh_of_few_sessions() {
-    for seed in 0..20 {
+    for seed in 0..8 {
         let mut mesh = fifty(seed).build();
         mesh.run_for(secs(30));
         let graph = mesh.graph();
@@ -34,7 +35,7 @@ fn fifty_nodes_that_one_ticket_lets_in_are_one_mesh_of_few_sessions() {
 
 #[test]
 fn a_neighbour_that_dies_is_replaced_within_half_a_minute() {
-    for seed in 0..5 {
+    for seed in 0..3 {
         let mut mesh = fifty(seed).build();
         mesh.run_for(secs(30));
         let poor = (1..50)
@@ -57,7 +58,7 @@ fn a_neighbour_that_dies_is_replaced_within_half_a_minute() {
 
 #[test]
 fn when_half_of_the_mesh_dies_the_rest_is_one_mesh_again() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let mut mesh = fifty(seed).build();
         mesh.run_for(secs(60));
         for node in 0..25 {
@@ -75,7 +76,7 @@ fn when_half_of_the_mesh_dies_the_rest_is_one_mesh_again() {
 
 #[test]
 fn a_mesh_that_was_cut_in_two_is_one_again_when_the_cut_is_mended() {
-    for seed in 0..5 {
+    for seed in 0..3 {
         let mut mesh = fifty(seed).build();
         mesh.run_for(secs(60));
         let (left, right): (Vec<_>, Vec<_>) = (0..50).partition(|node| node % 2 == 0);
@@ -93,9 +94,9 @@ fn a_mesh_that_was_cut_in_two_is_one_again_when_the_cut_is_mended() {
 
 #[test]
 fn a_request_reaches_a_holder_in_a_mesh_that_is_larger_than_what_is_kept() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let holders = [20, 40, 59];
-        let builder = Mesh::seed(seed).nodes(60).degree(6).one_ticket();
+        let builder = Mesh::seed(seed).nodes(60).degree(6).one_ticket().untraced();
         let mut mesh = builder.engines(&holders).build();
         mesh.run_for(secs(20));
         let is_far = |mesh: &Mesh, node: usize| {
@@ -117,7 +118,7 @@ fn a_request_reaches_a_holder_in_a_mesh_that_is_larger_than_what_is_kept() {
 #[test]
 fn a_session_in_use_is_not_let_go_however_many_come() {
     let late: Vec<_> = (10..60).collect();
-    let builder = Mesh::seed(5).nodes(60).degree(6).one_ticket();
+    let builder = Mesh::seed(5).nodes(60).degree(6).one_ticket().untraced();
     let mut mesh = builder.engines(&[0]).absent(&late).build();
     mesh.run_for(secs(10));
     let holder = mesh.id(0);
@@ -147,7 +148,7 @@ fn a_session_in_use_is_not_let_go_however_many_come() {
 #[test]
 fn below_what_is_looked_for_nothing_is_bounded() {
     let run = |neighbourhood: Neighbourhood| {
-        let builder = Mesh::seed(3).nodes(40).engines(&[7]);
+        let builder = Mesh::seed(3).nodes(30).engines(&[7]);
         let mut mesh = builder.neighbourhood(neighbourhood).build();
         mesh.run_for(secs(20));
         mesh.kill(7);
@@ -155,7 +156,7 @@ fn below_what_is_looked_for_nothing_is_bounded() {
         (mesh.graph(), mesh.report())
     };
     let (graph, report) = run(Neighbourhood::DEFAULT);
-    assert_eq!((graph.least(), graph.most()), (38, 38));
+    assert_eq!((graph.least(), graph.most()), (28, 28));
     let wide = Neighbourhood::new(200, 800).unwrap();
     assert_eq!(run(wide).1.trace, report.trace);
     let narrow = Neighbourhood::new(20, 80).unwrap();

@@ -3,7 +3,11 @@
 use crate::swarm::{Act, Plan, Schedule, kind_of};
 use std::collections::BTreeSet;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
+    (
+        "asked_while_asleep.toml",
+        include_str!("../../schedules/asked_while_asleep.toml"),
+    ),
     (
         "a_stream_of_nobody.toml",
         include_str!("../../schedules/a_stream_of_nobody.toml"),

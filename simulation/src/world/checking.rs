@@ -7,6 +7,15 @@ use crate::event::NodeIndex;
 use kernel::View;
 use messages::{Address, RequestId};
 
+/// What a step has changed, so that checkers look at nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Mailboxes that took something in, or gave something out.
+    pub(crate) mailboxes: Vec<(NodeIndex, Address)>,
+    /// Whether something happened to a driver.
+    pub(crate) drivers: bool,
+}
+
 impl World {
     /// Shows the checkers what the trace does not hold.
     pub(crate) fn show(&mut self, node: NodeIndex, seen: &Seen<'_>) {
@@ -18,9 +27,11 @@ impl World {
     }
 
     /// Lets the checkers look, after a step of this node.
-    pub(super) fn check(&mut self, node: NodeIndex) {
+    pub(crate) fn check(&mut self, node: NodeIndex) {
         if let Some(mut checks) = self.trace.checks.take() {
             checks.after(self, node);
+            self.changed.mailboxes.clear();
+            self.changed.drivers = false;
             self.trace.checks = Some(checks);
         }
     }

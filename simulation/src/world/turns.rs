@@ -14,6 +14,9 @@ use messages::Address;
 impl World {
     /// What is next in a mailbox.
     pub(super) fn turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
+        if self.trace.checks.is_some() {
+            self.changed.mailboxes.push((node, who));
+        }
         let Some(mailbox) = self.mailbox(node, who, life) else {
             return;
         };

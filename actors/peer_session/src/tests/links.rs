@@ -97,7 +97,7 @@ fn a_hello_that_is_faster_than_the_rosters_word_is_kept_for_it() {
     let mut bench = Bench::in_phase(Phase::Judging);
     assert_eq!(bench.tell(on(OTHER, hello(false, 2))), "·");
     assert_eq!(
-        bench.tell(on(OTHER, ControlFrame::Proof(credential("peer")))),
+        bench.tell(on(OTHER, ControlFrame::Proof(credential("peer").into()))),
         "·"
     );
     assert_eq!(bench.tell(second(false)), "answer, close, proof, judge");

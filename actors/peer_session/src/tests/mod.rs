@@ -5,6 +5,7 @@ mod liveness;
 mod neighbours;
 mod pair;
 mod report;
+mod sleep;
 mod streams;
 mod table;
 mod world;
@@ -76,7 +77,7 @@ impl Bench {
         };
         let way = [
             frame(hello(false, 1)),
-            frame(ControlFrame::Proof(credential("peer"))),
+            frame(ControlFrame::Proof(credential("peer").into())),
             Input::Verdict(Verdict::Admit { until: None }),
             frame(ControlFrame::Admit(())),
             Input::LinkDown {

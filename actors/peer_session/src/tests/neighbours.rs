@@ -44,7 +44,7 @@ fn a_roster_that_restarts_is_told_who_was_revoked_before_it_judges() {
     let mut bench = Bench::in_phase(Phase::Active);
     let revoke = |n: u8| {
         let record = introduction(NodeId([n; 32]), &[]).record;
-        frame(ControlFrame::Revoke(record))
+        frame(ControlFrame::Revoke(record.into()))
     };
     for n in 0..70 {
         assert_eq!(bench.tell(revoke(n)), "revoked");
@@ -179,14 +179,14 @@ fn any_input(entropy: &mut Entropy) -> Input {
     let author = NodeId([u8::try_from(entropy.below(3)).unwrap(); 32]);
     let frame = match entropy.below(16) {
         0..4 => hello(entropy.chance(500_000), entropy.below(3)),
-        4..7 => ControlFrame::Proof(credential(["peer", "other"][(link.0 % 2) as usize])),
+        4..7 => ControlFrame::Proof(credential(["peer", "other"][(link.0 % 2) as usize]).into()),
         7..9 => ControlFrame::Admit(()),
         9 if entropy.chance(100_000) => ControlFrame::Deny(Deny::Full),
         10 => ControlFrame::Ping(entropy.number()),
         11 => ControlFrame::Pong(entropy.below(5)),
         12 => introductions(author, &["m", "n"]),
         13 => ControlFrame::Load(load(1)),
-        14 => ControlFrame::Revoke(introduction(author, &[]).record),
+        14 => ControlFrame::Revoke(introduction(author, &[]).record.into()),
         _ => ControlFrame::Leave(entropy.chance(20_000)),
     };
     let stream = StreamId(entropy.below(9));

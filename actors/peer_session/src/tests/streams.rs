@@ -159,7 +159,7 @@ fn running_streams_are_not_touched_when_the_peers_session_begins_anew() {
     assert_eq!(bench.session.streams.count(), 2);
     assert_eq!(refusal(&mut bench, open(2)), Some(Refusal::NotAdmitted));
     assert_eq!(
-        bench.tell(frame(ControlFrame::Proof(credential("peer")))),
+        bench.tell(frame(ControlFrame::Proof(credential("peer").into()))),
         "judge"
     );
     assert_eq!(

@@ -103,7 +103,7 @@ const INPUTS: &[(&str, Happen)] = &[
         bench.tell(frame(ControlFrame::Hello(hello)))
     }),
     ("Proof", |bench| {
-        bench.tell(frame(ControlFrame::Proof(credential("other"))))
+        bench.tell(frame(ControlFrame::Proof(credential("other").into())))
     }),
     ("Admit", |bench| bench.tell(frame(ControlFrame::Admit(())))),
     ("Deny", |bench| {
@@ -118,7 +118,9 @@ const INPUTS: &[(&str, Happen)] = &[
         bench.tell(frame(ControlFrame::Load(load(1))))
     }),
     ("Revoke of peer", |bench| {
-        bench.tell(frame(ControlFrame::Revoke(introduction(PEER, &[]).record)))
+        bench.tell(frame(ControlFrame::Revoke(
+            introduction(PEER, &[]).record.into(),
+        )))
     }),
     ("Leave(false)", |bench| {
         bench.tell(frame(ControlFrame::Leave(false)))
@@ -168,7 +170,7 @@ const INPUTS: &[(&str, Happen)] = &[
         )])))
     }),
     ("Revoke", |bench| {
-        bench.tell(Input::Revoke(introduction(ME, &[]).record))
+        bench.tell(Input::Revoke(introduction(ME, &[]).record.into()))
     }),
     ("Load", |bench| bench.tell(Input::Load(load(2)))),
     ("Serves", |bench| bench.tell(Input::Serves(Vec::new()))),

@@ -1,6 +1,7 @@
 //! Whom a roster dials, and how often.
 
 use super::*;
+use messages::observer::{self, Fact};
 
 fn failed(peer: u8) -> Input {
     Input::DialFailed {
@@ -263,7 +264,7 @@ fn a_node_whose_own_ticket_is_over_or_revoked_dials_nobody() {
     bench.sent.clear();
     bench.tell(Input::Revoked {
         from: node(PEER),
-        record: revocation(100),
+        record: revocation(100).into(),
     });
     bench.commit(true);
     assert_eq!(dials(&mut bench, Micros::from_secs(120)), []);
@@ -332,4 +333,47 @@ fn a_neighbour_without_room_for_a_greeting_is_greeted_again() {
         let said = bench.wait(Micros::from_secs(2));
         assert!(said.iter().any(|turn| turn.contains(word)), "{said:?}");
     }
+}
+
+fn shown(bench: &Bench) -> Vec<(NodeId, transport::DialError)> {
+    let away = bench.roster.unreached();
+    away.iter().map(|one| (one.peer, one.why.clone())).collect()
+}
+
+#[test]
+fn a_member_that_is_not_reached_is_shown_with_the_reason_until_it_is() {
+    let mut bench = Bench::loading(seed(ME));
+    bench.tell(Input::Loaded(Vec::new()));
+    bench.sent.clear();
+    bench.tell(Input::DialFailed {
+        peer: node(OWNER),
+        why: transport::DialError::WrongPeer,
+    });
+    let wrong = [(node(OWNER), transport::DialError::WrongPeer)];
+    assert_eq!(shown(&bench), wrong);
+    let fact = |effect: &Effect| {
+        let Effect::Tell(Letter::Observer(observer::Input::Fact(_, fact))) = effect else {
+            return None;
+        };
+        let Fact::Network(fact) = &**fact else {
+            return None;
+        };
+        Some(fact.unreached.len())
+    };
+    assert_eq!(
+        bench.sent.iter().filter_map(fact).last(),
+        Some(1),
+        "people are told"
+    );
+    // The newest reason counts, and strangers are nobody's business.
+    bench.tell(failed(OWNER));
+    bench.tell(failed(PEER));
+    let silent = [(node(OWNER), transport::DialError::TimedOut)];
+    assert_eq!(shown(&bench), silent);
+    bench.tell(Input::LinkUp {
+        peer: node(OWNER),
+        link: messages::LinkId(1),
+        dialled: true,
+    });
+    assert_eq!(shown(&bench), []);
 }

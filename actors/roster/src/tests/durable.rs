@@ -87,7 +87,7 @@ fn revocations_and_tickets_are_known_again_after_a_restart() {
     bench.wait(Micros::from_secs(3));
     bench.tell(Input::Revoked {
         from: node(OWNER),
-        record: revocation(100),
+        record: revocation(100).into(),
     });
     let mut next = Bench::loading(seed(ME));
     next.tell(introduced(OWNER, [advert(11, 1)]));
@@ -111,7 +111,7 @@ fn who_is_revoked_is_refused_before_the_disk_has_spoken() {
     assert_eq!(judged(&mut bench), Verdict::Unknown);
     bench.tell(Input::Revoked {
         from: node(OWNER),
-        record: revocation(100),
+        record: revocation(100).into(),
     });
     assert_eq!(judged(&mut bench), Verdict::Deny(Deny::Revoked));
 }
@@ -171,7 +171,7 @@ fn what_the_store_had_not_answered_is_written_again_when_it_restarts() {
     let mut bench = Bench::new(seed(ME));
     bench.tell(Input::Revoked {
         from: node(OWNER),
-        record: revocation(66),
+        record: revocation(66).into(),
     });
     assert_eq!(bench.down(Address::Store, Exit::Killed), "watch, write");
     let spent = Exit::StartFailed("spent".to_owned());
@@ -188,7 +188,7 @@ fn an_answer_to_an_earlier_life_confirms_nothing_of_this_one() {
     let mut bench = Bench::with(&[10, 11]);
     bench.tell(Input::Revoked {
         from: node(OWNER),
-        record: revocation(66),
+        record: revocation(66).into(),
     });
     for token in 0..100 {
         assert_eq!(bench.tell(Input::Committed(Token(token))), "·");
@@ -287,7 +287,7 @@ fn any_input(entropy: &mut Entropy) -> Input {
             let ticket = 60 + u8::try_from(entropy.below(9)).unwrap();
             Input::Revoked {
                 from: node(peer),
-                record: revocation(ticket),
+                record: revocation(ticket).into(),
             }
         }
         10 => Input::DialFailed {

@@ -222,7 +222,7 @@ fn what_others_present_for_a_member_does_not_replace_what_it_presented() {
     let mut revoke = |number| {
         bench.tell(Input::Revoked {
             from: node(11),
-            record: revocation(number),
+            record: revocation(number).into(),
         })
     };
     assert_eq!(revoke(66), "write, revoke");

@@ -386,7 +386,7 @@ impl Bench {
 fn judge(peer: u8, credential: Credential) -> Input {
     Input::Judge {
         peer: node(peer),
-        credential,
+        credential: credential.into(),
     }
 }
 

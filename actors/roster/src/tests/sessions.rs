@@ -162,7 +162,7 @@ fn the_verdict_names_what_is_wrong() {
     );
     bench.tell(Input::Revoked {
         from: node(4),
-        record: revocation(100),
+        record: revocation(100).into(),
     });
     bench.commit(true);
     assert_eq!(

@@ -161,7 +161,7 @@ const INPUTS: &[(&str, Happen)] = &[
     ("Revoked", |bench| {
         bench.tell(Input::Revoked {
             from: node(4),
-            record: revocation(100),
+            record: revocation(100).into(),
         })
     }),
     ("Revoked, bad", |bench| {
@@ -169,7 +169,7 @@ const INPUTS: &[(&str, Happen)] = &[
         forged.record.stamp = Stamp(2);
         bench.tell(Input::Revoked {
             from: node(4),
-            record: forged,
+            record: forged.into(),
         })
     }),
     ("Models", |bench| {

@@ -180,7 +180,7 @@ fn a_revocation_from_a_peer_is_applied_written_and_passed_on_once() {
     bench.sent.clear();
     let input = || Input::Revoked {
         from: node(OWNER),
-        record: revocation(66),
+        record: revocation(66).into(),
     };
     assert_eq!(
         bench.tell(input()),
@@ -198,7 +198,7 @@ fn a_revocation_from_a_peer_holds_before_the_disk_has_it() {
     let mut bench = Bench::with(&[OWNER, 10]);
     let said = bench.tell(Input::Revoked {
         from: node(OWNER),
-        record: revocation(100),
+        record: revocation(100).into(),
     });
     assert_eq!(said, "write, cut");
     assert_eq!(
@@ -213,12 +213,12 @@ fn a_revocation_holds_though_the_disk_is_full_and_is_written_later() {
     bench.sent.clear();
     bench.tell(Input::Revoked {
         from: node(11),
-        record: revocation(100),
+        record: revocation(100).into(),
     });
     assert_eq!(bench.commit(false), "·");
     bench.tell(Input::Revoked {
         from: node(11),
-        record: revocation(66),
+        record: revocation(66).into(),
     });
     bench.sent.clear();
     bench.wait(Micros::from_secs(6));
@@ -234,7 +234,7 @@ fn many_revocations_are_written_in_batches_and_told_in_pages() {
     for number in 0..200 {
         bench.tell(Input::Revoked {
             from: node(OWNER),
-            record: revocation(number),
+            record: revocation(number).into(),
         });
     }
     let mut batches = 0;

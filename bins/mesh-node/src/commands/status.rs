@@ -38,6 +38,10 @@ pub(crate) fn show(home: &Path, as_json: bool) -> Result<()> {
         if let Some(refused) = network["refused"].as_str() {
             print::line(&format!("           refused: {refused}"));
         }
+        for away in network["unreached"].as_array().into_iter().flatten() {
+            let (node, why) = (text(&away["node"]), text(&away["why"]));
+            print::line(&format!("           not reached: {node}: {why}"));
+        }
     }
     for peer in list("peers") {
         print::line(&format!(

@@ -174,7 +174,7 @@ pub enum ControlFrame {
     /// First on each side.
     Hello(Hello),
     /// Second: why the sender belongs.
-    Proof(Credential),
+    Proof(Box<Credential>),
     /// The sender admits the receiver.
     Admit(()),
     /// The sender does not admit the receiver, or ends its admission. Last.
@@ -188,7 +188,7 @@ pub enum ControlFrame {
     /// How busy the sender is.
     Load(Load),
     /// A ticket that the network's owner withdrew: a Revocation record.
-    Revoke(SignedRecord),
+    Revoke(Box<SignedRecord>),
     /// The sender leaves: no new jobs, running ones end or move. True: at once.
     Leave(bool),
 }
@@ -221,13 +221,13 @@ impl ControlFrame {
 
 frames!(ControlFrame, CONTROL_FRAME_BYTES_MAX, {
     1 => Hello(Hello),
-    2 => Proof(Credential),
+    2 => Proof(Box<Credential>),
     3 => Admit(()),
     4 => Deny(Deny),
     5 => Ping(u64),
     6 => Pong(u64),
     7 => Introductions(List<Introduction, INTRODUCTIONS_MAX>),
     8 => Load(Load),
-    9 => Revoke(SignedRecord),
+    9 => Revoke(Box<SignedRecord>),
     10 => Leave(bool),
 });

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol: both ends come from the same program, so they must be equal.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// A request: a ticket at most.
 pub(crate) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// A response: the snapshot of a node with thousands of peers.

@@ -1,6 +1,8 @@
 //! The status of a node as JSON: the body of `GET /api/status` and the output of `status --json`.
 
-use messages::observer::{ChildState, DeviceFact, Fact, FactKey, NetworkFact, PeerFact, Snapshot};
+use messages::observer::{
+    ChildState, DeviceFact, Fact, FactKey, NetworkFact, PeerFact, Snapshot, Unreached,
+};
 use messages::ports::transport::PathKind;
 use messages::{Address, DeviceId, ModelAdvert, NetworkId, NodeId};
 use serde_json::{Value, json};
@@ -12,7 +14,8 @@ use serde_json::{Value, json};
 /// node, boot, version, uptime_ms
 /// ready        whether it can serve: what `/readyz` answers
 /// why_not      why it cannot, in words
-/// networks[]   id, label, owner, members, active, addrs[], refused
+/// networks[]   id, label, owner, members, active, addrs[], refused,
+///              unreached[] (node, why): members whose last dial came to nothing
 /// peers[]      node, network, phase, fresh, path (direct|relayed|none), addr, rtt_us, models[],
 ///              streams, dropped
 /// devices[]    device, ready, why_not, models[], active, queued, slots, queue_max, finished
@@ -72,7 +75,12 @@ fn network_json(id: NetworkId, fact: &NetworkFact) -> Value {
         "active": fact.active,
         "addrs": fact.addrs.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "refused": fact.refused.as_deref(),
+        "unreached": fact.unreached.iter().map(unreached_json).collect::<Vec<_>>(),
     })
+}
+
+fn unreached_json(unreached: &Unreached) -> Value {
+    json!({ "node": unreached.peer.to_string(), "why": unreached.why.to_string() })
 }
 
 fn peer_json(network: NetworkId, node: NodeId, fact: &PeerFact) -> Value {

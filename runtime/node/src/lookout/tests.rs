@@ -46,6 +46,7 @@ fn every_network_must_say_where_it_listens() {
             active: 0,
             addrs: List::truncated(addrs.iter().copied()),
             refused: None,
+            unreached: List::new(),
         };
         (FactKey::Network(NetworkId([id; 32])), Fact::Network(fact))
     };

@@ -51,7 +51,7 @@ fn a_request_that_begins_again_is_caught() {
     let started = Command::Started {
         request: REQUEST,
         served_by,
-        model: scripted::advert(),
+        model: scripted::advert().into(),
     };
     mesh.tell(1, Letter::Gateway(started));
     mesh.run_for(secs(1));

@@ -16,8 +16,13 @@ fn sees(sentence: &str, plant: impl FnOnce(&mut Boot)) {
     let mut mesh = met(Mesh::seed(6).nodes(2));
     mesh.run_for(secs(1));
     mesh.assert_clean();
-    plant(mesh.world.nodes[0].boot.as_mut().unwrap());
-    mesh.run_until(secs(5), |mesh| !mesh.violations().is_empty());
+    let boot = mesh.world.nodes[0].boot.as_mut().unwrap();
+    plant(boot);
+    // As if all of it had come about in one step.
+    let mailboxes = boot.mailboxes.keys().map(|who| (0, *who));
+    mesh.world.changed.mailboxes.extend(mailboxes);
+    mesh.world.changed.drivers = true;
+    mesh.world.check(0);
     caught(&mesh, "queues", sentence);
 }
 
@@ -210,4 +215,28 @@ fn shows(name: &'static str, table: &'static str, count: Option<usize>, sentence
         "" => mesh.assert_clean(),
         sentence => caught(&mesh, "queues", sentence),
     }
+}
+
+#[test]
+fn what_a_step_changes_is_looked_at_after_it() {
+    let found = |plant: &dyn Fn(&mut Mesh)| {
+        let mut mesh = met(Mesh::seed(6).nodes(2));
+        mesh.run_for(secs(1));
+        plant(&mut mesh);
+        mesh.run_until(secs(5), |mesh| !mesh.violations().is_empty());
+        mesh
+    };
+    let mesh = found(&|mesh| {
+        let boot = mesh.world.nodes[0].boot.as_mut().unwrap();
+        let mailbox = mailbox(boot, Address::Observer);
+        push(mailbox, forget());
+        mailbox.depth = kernel::Depth::default();
+        mesh.tell(0, forget());
+    });
+    caught(&mesh, "queues", "letters wait for observer, and");
+    let mesh = found(&|mesh| {
+        let boot = mesh.world.nodes[0].boot.as_mut().unwrap();
+        boot.drivers.transport.stuff(0, 0, 1_025);
+    });
+    caught(&mesh, "queues", "1025 links are remembered");
 }

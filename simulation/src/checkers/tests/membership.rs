@@ -43,7 +43,10 @@ fn revoke(mesh: &mut Mesh, node: usize) {
     let record = SignedRecord { record, signature };
     // Who passes a revocation on is not told it again.
     let from = mesh.id(1);
-    let revoked = Roster::Revoked { from, record };
+    let revoked = Roster::Revoked {
+        from,
+        record: record.into(),
+    };
     mesh.tell(0, Letter::Roster(network, revoked));
 }
 
@@ -234,7 +237,10 @@ fn a_verdict_on_a_void_credential_is_caught() {
             let credential = stolen.clone();
             vec![Effect::Tell(Letter::Roster(
                 network,
-                Roster::Judge { peer, credential },
+                Roster::Judge {
+                    peer,
+                    credential: credential.into(),
+                },
             ))]
         }
         Effect::Tell(Letter::Session(network, peer, Session::Verdict(_))) if node == 0 => {

@@ -71,7 +71,7 @@ fn a_client_whose_server_died_sees_one_end() {
     let started = Command::Started {
         request: REQUEST,
         served_by: NodeId([1; 32]),
-        model: kernel::scripted::advert(),
+        model: kernel::scripted::advert().into(),
     };
     gateway.command(0, started, &mut DriverOut::default());
     let answer = &gateway.answers[&REQUEST];

@@ -139,19 +139,22 @@ impl Transport {
     /// the window, and the last one always finds room in the queue.
     pub(crate) fn stream_excess(&self) -> usize {
         let excess = self.streams.values().map(|stream| {
-            let (waits, heaviest, room) = match &stream.end {
+            let (waits, room) = match &stream.end {
                 End::Asking { held, .. } => {
-                    let sizes = held.iter().map(|(_, size)| *size);
-                    let waits = sizes.clone().map(u64::from).sum::<u64>();
-                    let waits = usize::try_from(waits).unwrap_or(usize::MAX);
-                    let heaviest = sizes.max().unwrap_or(0);
-                    let heaviest = usize::try_from(heaviest).unwrap_or(usize::MAX);
-                    (waits, heaviest, STREAM_WINDOW)
+                    let waits = held.iter().map(|(_, size)| u64::from(*size)).sum::<u64>();
+                    (usize::try_from(waits).unwrap_or(usize::MAX), STREAM_WINDOW)
                 }
-                End::Serving(outbox) => {
-                    let heaviest = outbox.queue.iter().map(Vec::len).max().unwrap_or(0);
-                    (outbox.queued, heaviest, QUEUE_BYTES_MAX)
+                End::Serving(outbox) => (outbox.queued, QUEUE_BYTES_MAX),
+            };
+            if waits <= room {
+                return 0;
+            }
+            let heaviest = match &stream.end {
+                End::Asking { held, .. } => {
+                    let heaviest = held.iter().map(|(_, size)| *size).max().unwrap_or(0);
+                    usize::try_from(heaviest).unwrap_or(usize::MAX)
                 }
+                End::Serving(outbox) => outbox.queue.iter().map(Vec::len).max().unwrap_or(0),
             };
             (waits - heaviest).saturating_sub(room)
         });

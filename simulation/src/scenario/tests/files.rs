@@ -17,8 +17,8 @@ fn holds(source: &str) {
     }
     let mut failures = Vec::new();
     let mut outcomes = Vec::new();
-    for seed in scenario.seeds() {
-        let outcome = scenario.run(*seed);
+    for seed in scenario.few_seeds() {
+        let outcome = scenario.run_untraced(*seed);
         let told = outcome.failures.iter();
         failures.extend(told.map(|failure| format!("seed {seed}: {failure}")));
         outcomes.push(outcome);

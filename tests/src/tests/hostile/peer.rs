@@ -111,7 +111,9 @@ impl Peer {
                         control.say(&hello(Hello::ANSWER)).await;
                     }
                     greeted = true;
-                    control.say(&ControlFrame::Proof(self.credential())).await;
+                    control
+                        .say(&ControlFrame::Proof(self.credential().into()))
+                        .await;
                 }
                 ControlFrame::Proof(_) => {
                     control.say(&ControlFrame::Admit(())).await;

@@ -87,8 +87,8 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
     let why = Label::truncated("twice");
     vec![
         ("hello", ControlFrame::Hello(hello())),
-        ("proof by owner", ControlFrame::Proof(owner())),
-        ("proof by ticket", ControlFrame::Proof(credential())),
+        ("proof by owner", ControlFrame::Proof(owner().into())),
+        ("proof by ticket", ControlFrame::Proof(credential().into())),
         ("admit", ControlFrame::Admit(())),
         ("deny version", ControlFrame::Deny(Deny::Version)),
         ("deny credential", ControlFrame::Deny(Deny::BadCredential)),
@@ -106,7 +106,7 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
         ),
         ("no introductions", ControlFrame::Introductions(List::new())),
         ("load", ControlFrame::Load(load)),
-        ("revoke", ControlFrame::Revoke(revocation())),
+        ("revoke", ControlFrame::Revoke(revocation().into())),
         ("leave", ControlFrame::Leave(false)),
         ("leave at once", ControlFrame::Leave(true)),
     ]

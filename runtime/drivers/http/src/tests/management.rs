@@ -5,10 +5,12 @@ use super::probes::advert;
 use super::{BOOT, ME, Stage, config};
 use crate::config::ApiKey;
 use crate::{API_FLAG, CONSOLE_FLAG, Front, status_json};
-use messages::observer::{ChildState, DeviceFact, Fact, FactKey, NetworkFact, PeerFact, Snapshot};
-use messages::ports::transport::{PathInfo, PathKind};
+use messages::observer::{
+    ChildState, DeviceFact, Fact, FactKey, NetworkFact, PeerFact, Snapshot, Unreached,
+};
+use messages::ports::transport::{DialError, PathInfo, PathKind};
 use messages::wire::latest::Load;
-use messages::{Address, DeviceId, Label, List, Micros, Mono, NetworkId};
+use messages::{Address, DeviceId, Label, List, Micros, Mono, NetworkId, NodeId};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,6 +171,10 @@ fn snapshot() -> Snapshot {
         active: 2,
         addrs: List::truncated(["10.0.0.1:5".parse().expect("an address")]),
         refused: None,
+        unreached: List::truncated([Unreached {
+            peer: NodeId([9; 32]),
+            why: DialError::WrongPeer,
+        }]),
     };
     let peer_fact = PeerFact {
         phase: Label::truncated("active"),
@@ -224,6 +230,10 @@ fn the_status_has_a_stable_schema() {
         "networks": [{
             "id": NETWORK.to_string(), "label": "home", "owner": ME.to_string(),
             "members": 3, "active": 2, "addrs": ["10.0.0.1:5"], "refused": null,
+            "unreached": [{
+                "node": NodeId([9; 32]).to_string(),
+                "why": "another node answers at its addresses",
+            }],
         }],
         "peers": [{
             "node": ME.to_string(), "network": NETWORK.to_string(), "phase": "active",

@@ -216,8 +216,13 @@ fn values_that_lie_about_their_length_are_refused() {
 
 #[test]
 fn a_file_that_is_cut_anywhere_is_refused() {
-    let bytes = Forge::tiny(1).bytes();
-    for end in 0..bytes.len() {
+    let forge = Forge::tiny(1);
+    let bytes = forge.bytes();
+    let data = forge.tensors.iter().map(|tensor| tensor.data.len());
+    let header = bytes.len() - data.sum::<usize>();
+    // One byte of a tensor is as good as the next; all of the header is read.
+    let ends = (0..header).chain((header..bytes.len()).step_by(61));
+    for end in ends.chain([bytes.len() - 1]) {
         assert!(
             read(&bytes[..end]).is_err(),
             "{end} of {} bytes were taken",
