@@ -351,6 +351,9 @@ impl World {
 
     fn act_once(&mut self, node: NodeIndex, action: Action, more: &mut Vec<Action>) {
         let now = self.now(node);
+        if let Action::Deliver { to, .. } = &action {
+            self.mailbox_changes(node, *to);
+        }
         let Some(boot) = &mut self.nodes[node].boot else {
             return;
         };
@@ -367,9 +370,6 @@ impl World {
                     .or_insert_with(|| Mailbox::new(to, life));
                 if mailbox.life != life {
                     *mailbox = Mailbox::new(to, life);
-                }
-                if self.trace.checks.is_some() {
-                    self.changed.mailboxes.push((node, to));
                 }
                 let letters = u64::from(matches!(mail, Mail::Letter(_)));
                 match mailbox.enter(from, mail) {

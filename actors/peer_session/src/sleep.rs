@@ -3,7 +3,7 @@
 //! What times out by the clock that stood still has not noticed: the peer may have given the
 //! connection up minutes ago. So whoever wakes asks at once, and waits for an answer to that very
 //! ping: what was received before the sleep answers nothing. A wall clock that is set ahead looks
-//! the same, and costs one ping.
+//! the same, and costs a ping and, for a round trip, the choice of this peer.
 
 use crate::PeerSession;
 use kernel::{Deadline, Outbox};

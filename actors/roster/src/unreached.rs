@@ -13,25 +13,31 @@ pub(crate) type Reasons = BTreeMap<NodeId, DialError>;
 impl Roster {
     /// The transport says why no connection came of a dial.
     pub(crate) fn on_not_reached(&mut self, now: Now, peer: NodeId, why: DialError) {
-        let (table, sessions) = (&self.table, &self.sessions);
-        let is_away = |peer: NodeId| table.knows(peer) && !sessions.is_live(peer);
-        self.unreached.retain(|peer, _| is_away(*peer));
-        let room = self.unreached.len() < UNREACHED_MAX || self.unreached.contains_key(&peer);
+        let mut reasons = std::mem::take(&mut self.unreached);
+        reasons.retain(|peer, _| self.is_away(*peer));
+        let room = reasons.len() < UNREACHED_MAX || reasons.contains_key(&peer);
         kernel::sometimes!(!room, "roster: more members than are shown are not reached");
-        if room && is_away(peer) {
-            self.unreached.insert(peer, why);
+        if room && self.is_away(peer) {
+            reasons.insert(peer, why);
         }
+        self.unreached = reasons;
         self.on_dial_failed(now, peer);
     }
 
     /// Those that are still away.
     pub(crate) fn unreached(&self) -> List<Unreached, UNREACHED_MAX> {
-        let all = self.unreached.iter();
-        let away =
-            all.filter(|(peer, _)| self.table.knows(**peer) && !self.sessions.is_live(**peer));
+        let away = self
+            .unreached
+            .iter()
+            .filter(|(peer, _)| self.is_away(**peer));
         List::truncated(away.map(|(peer, why)| Unreached {
             peer: *peer,
             why: why.clone(),
         }))
+    }
+
+    /// A member, and no session with it.
+    fn is_away(&self, peer: NodeId) -> bool {
+        self.table.knows(peer) && !self.sessions.is_live(peer)
     }
 }

@@ -57,9 +57,6 @@ impl Checker for Queues {
 
     fn after(&mut self, world: &World, node: NodeIndex, found: &mut Findings<'_>) {
         let turned = std::mem::take(&mut self.turned);
-        let Some(boot) = world.nodes.get(node).and_then(|node| node.boot.as_ref()) else {
-            return;
-        };
         for who in turned {
             tables_hold(world, node, who, found);
         }
@@ -69,8 +66,11 @@ impl Checker for Queues {
                 mailbox_holds(*node, *who, mailbox, found);
             }
         }
-        if world.changed.drivers {
-            drivers_hold(node, boot, found);
+        for node in &world.changed.drivers {
+            let boot = world.nodes.get(*node).and_then(|node| node.boot.as_ref());
+            if let Some(boot) = boot {
+                drivers_hold(*node, boot, found);
+            }
         }
     }
 }

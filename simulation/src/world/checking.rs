@@ -12,8 +12,8 @@ use messages::{Address, RequestId};
 pub(crate) struct Changed {
     /// Mailboxes that took something in, or gave something out.
     pub(crate) mailboxes: Vec<(NodeIndex, Address)>,
-    /// Whether something happened to a driver.
-    pub(crate) drivers: bool,
+    /// Nodes to a driver of which something happened.
+    pub(crate) drivers: Vec<NodeIndex>,
 }
 
 impl World {
@@ -26,12 +26,26 @@ impl World {
         }
     }
 
+    /// Something happens to a driver.
+    pub(super) fn driver_changes(&mut self, node: NodeIndex) {
+        if self.trace.checks.is_some() {
+            self.changed.drivers.push(node);
+        }
+    }
+
+    /// Something goes into a mailbox or comes out of it.
+    pub(super) fn mailbox_changes(&mut self, node: NodeIndex, who: Address) {
+        if self.trace.checks.is_some() {
+            self.changed.mailboxes.push((node, who));
+        }
+    }
+
     /// Lets the checkers look, after a step of this node.
     pub(crate) fn check(&mut self, node: NodeIndex) {
         if let Some(mut checks) = self.trace.checks.take() {
             checks.after(self, node);
             self.changed.mailboxes.clear();
-            self.changed.drivers = false;
+            self.changed.drivers.clear();
             self.trace.checks = Some(checks);
         }
     }

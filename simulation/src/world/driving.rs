@@ -19,7 +19,7 @@ impl World {
     pub(crate) fn drive_mail(&mut self, node: NodeIndex, to: Address, mail: Mail) {
         #[cfg(test)]
         let mail = self.tampered_mail(node, to, mail);
-        self.changed.drivers = true;
+        self.driver_changes(node);
         self.hear_mail(node, &mail);
         self.show(node, &Seen::Takes(to, &mail));
         let mut out = take(&mut self.spare.out);
@@ -33,7 +33,7 @@ impl World {
 
     /// Something that happens to a driver.
     pub(super) fn drive(&mut self, node: NodeIndex, what: Occurrence) {
-        self.changed.drivers = true;
+        self.driver_changes(node);
         if let Occurrence::Reads(request) = &what {
             self.show(node, &Seen::Reads(*request));
         }

@@ -14,9 +14,7 @@ use messages::Address;
 impl World {
     /// What is next in a mailbox.
     pub(super) fn turn(&mut self, node: NodeIndex, who: Address, life: Incarnation) {
-        if self.trace.checks.is_some() {
-            self.changed.mailboxes.push((node, who));
-        }
+        self.mailbox_changes(node, who);
         let Some(mailbox) = self.mailbox(node, who, life) else {
             return;
         };

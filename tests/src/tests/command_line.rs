@@ -8,6 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Runs a command that must succeed; gives what it printed.
 fn out(home: &Folder, arguments: &[&str]) -> String {
@@ -401,4 +402,29 @@ fn arguments_that_are_no_text_are_an_error_and_no_panic() {
     let word = std::ffi::OsStr::from_bytes(b"\xff");
     let output = Command::new(program).arg(word).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn the_status_names_a_member_that_is_not_reached_and_says_why() {
+    let (home_a, home_b) = (Folder::new(), Folder::new());
+    let mut a = scripted(&home_a, "0", &[]);
+    let b = scripted(&home_b, "0", &["--join", &ticket(&home_a)]);
+    b.wait_for_holders(1);
+    a.signal("TERM");
+    assert!(a.wait(), "it stops in good order");
+    let line = format!(
+        "           not reached: {}: nobody answers at its addresses",
+        a.id
+    );
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // The dial itself gives up after five seconds: each look is a command of its own.
+    while !out(&home_b, &["status"]).lines().any(|said| said == line) {
+        assert!(Instant::now() < deadline, "{}", out(&home_b, &["status"]));
+    }
+    let unreached = |network: &Value| network["unreached"].as_array().cloned();
+    let status = b.status();
+    let networks = status["networks"].as_array().expect("networks");
+    let all: Vec<Value> = networks.iter().filter_map(unreached).flatten().collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0]["node"], a.id);
 }

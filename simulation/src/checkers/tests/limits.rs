@@ -21,7 +21,7 @@ fn sees(sentence: &str, plant: impl FnOnce(&mut Boot)) {
     // As if all of it had come about in one step.
     let mailboxes = boot.mailboxes.keys().map(|who| (0, *who));
     mesh.world.changed.mailboxes.extend(mailboxes);
-    mesh.world.changed.drivers = true;
+    mesh.world.changed.drivers.push(0);
     mesh.world.check(0);
     caught(&mesh, "queues", sentence);
 }
