@@ -8,7 +8,6 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Runs a command that must succeed; gives what it printed.
 fn out(home: &Folder, arguments: &[&str]) -> String {
@@ -412,19 +411,14 @@ fn the_status_names_a_member_that_is_not_reached_and_says_why() {
     b.wait_for_holders(1);
     a.signal("TERM");
     assert!(a.wait(), "it stops in good order");
-    let line = format!(
-        "           not reached: {}: nobody answers at its addresses",
-        a.id
-    );
-    let deadline = Instant::now() + Duration::from_secs(60);
-    // The dial itself gives up after five seconds: each look is a command of its own.
-    while !out(&home_b, &["status"]).lines().any(|said| said == line) {
-        assert!(Instant::now() < deadline, "{}", out(&home_b, &["status"]));
-    }
-    let unreached = |network: &Value| network["unreached"].as_array().cloned();
-    let status = b.status();
-    let networks = status["networks"].as_array().expect("networks");
-    let all: Vec<Value> = networks.iter().filter_map(unreached).flatten().collect();
-    assert_eq!(all.len(), 1, "{all:?}");
-    assert_eq!(all[0]["node"], a.id);
+    let unreached = |status: &Value| -> Vec<Value> {
+        let networks = status["networks"].as_array().into_iter().flatten();
+        let lists = networks.filter_map(|network| network["unreached"].as_array());
+        lists.flatten().cloned().collect()
+    };
+    b.wait_for("who is away", |status| unreached(status).len() == 1);
+    assert_eq!(unreached(&b.status())[0]["node"], a.id);
+    let (text, why) = (out(&home_b, &["status"]), "nobody answers at its addresses");
+    let line = format!("           not reached: {}: {why}", a.id);
+    assert!(text.lines().any(|said| said == line), "{text}");
 }
