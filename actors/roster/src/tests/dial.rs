@@ -1,6 +1,7 @@
 //! Whom a roster dials, and how often.
 
 use super::*;
+use messages::limits::UNREACHED_MAX;
 use messages::observer::{self, Fact};
 
 fn failed(peer: u8) -> Input {
@@ -376,4 +377,32 @@ fn a_member_that_is_not_reached_is_shown_with_the_reason_until_it_is() {
         dialled: true,
     });
     assert_eq!(shown(&bench), []);
+}
+
+#[test]
+fn as_many_members_that_are_not_reached_are_shown_as_people_look_at() {
+    let mut bench = Bench::loading(seed(ME));
+    bench.tell(Input::Loaded(Vec::new()));
+    let members = 100..100 + UNREACHED_MAX as u8 + 4;
+    for member in members.clone() {
+        bench.tell(introduced(OWNER, [advert(member, 1)]));
+    }
+    for member in members {
+        bench.tell(failed(member));
+    }
+    assert_eq!(bench.roster.unreached.len(), UNREACHED_MAX);
+    // One that came leaves its place to another.
+    bench.tell(Input::LinkUp {
+        peer: node(100),
+        link: messages::LinkId(1),
+        dialled: true,
+    });
+    bench.tell(failed(100 + UNREACHED_MAX as u8));
+    let shown = shown(&bench);
+    assert_eq!(shown.len(), UNREACHED_MAX);
+    assert!(
+        shown
+            .iter()
+            .any(|(peer, _)| *peer == node(100 + UNREACHED_MAX as u8))
+    );
 }
