@@ -9,6 +9,7 @@ mod crowds;
 mod full;
 mod hardships;
 mod limits;
+mod listed;
 mod members;
 mod storms;
 mod streams;
@@ -57,6 +58,7 @@ pub fn parts() -> Vec<Part> {
         full::PARTS,
         crowded::PARTS,
         limits::PARTS,
+        listed::PARTS,
     ];
     modules.concat()
 }

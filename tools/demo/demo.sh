@@ -11,7 +11,8 @@ export NO_COLOR=1
 
 prompt='Reply with exactly one word: PONG'
 expected=PONG
-request='{"model":"builtin","temperature":0,"stream":true,"messages":[{"role":"user","content":"'$prompt'"}]}'
+messages='[{"role":"user","content":"'$prompt'"}]'
+request='{"model":"builtin","temperature":0,"stream":true,"messages":'$messages'}'
 # The port that B's API has by default.
 api_port=9337
 # Seconds for one step; each takes less than one where nothing else runs.

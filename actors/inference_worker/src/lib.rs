@@ -21,8 +21,10 @@
 //! next token (running). In the tables, a word is a letter: `begin`, `step`, `end`, `attach` to the
 //! engine; `accepted`, `tokens`, `done`, `beacon` to the sink, and its refusals `busy`, `failed`,
 //! `draining`, `slow`, `mismatch`, `unsupported`; `local` to the router; `models`, `load` to a
-//! roster. Facts for the observer are left out. Each cell holds for a sink of a peer and for one of
-//! this node. A life begins with started, and with it alone. Without a job:
+//! roster, `fact` to the observer, which is left out but in its own rows. `later` is before what a
+//! turn does that this plans. A neighbour is absent where it is not there or cannot be started; a
+//! roster is lost where it is gone, and busy where it had no room. Each cell holds for a sink of a
+//! peer and for one of this node. A life begins with started, and with it alone. Without a job:
 //!
 //! | input | loading | failed | idle |
 //! |---|---|---|---|
@@ -46,12 +48,22 @@
 //! | engine beacon | - | - | - |
 //! | sink down | - | - | - |
 //! | engine down | attach local | attach local | attach local |
+//! | engine absent | local later attach | local later attach | local later attach |
 //! | router down | local | local | local |
-//! | observer down | - | - | - |
+//! | router absent | later local | later local | later local |
+//! | observer down | fact | fact | fact |
+//! | observer absent | later fact | later fact | later fact |
+//! | another down | - | - | - |
 //! | reply busy | - | - | - |
 //! | reply lost | - | - | - |
 //! | begin returned | - | - | - |
 //! | step returned | - | - | - |
+//! | attach returned | later attach | later attach | - |
+//! | roster busy | later models load | later models load | later models load |
+//! | roster lost | - | - | - |
+//! | router returned | later local | later local | later local |
+//! | observer returned | later fact | later fact | later fact |
+//! | another returned | - | - | - |
 //! | 400 ms | - | - | - |
 //! | 31 s | attach | attach | - |
 //!
@@ -80,12 +92,22 @@
 //! | engine beacon | - | - |
 //! | sink down | local | end step local |
 //! | engine down | failed failed attach local | failed attach local |
+//! | engine absent | failed failed local later attach | failed local later attach |
 //! | router down | local | local |
-//! | observer down | - | - |
+//! | router absent | later local | later local |
+//! | observer down | fact | fact |
+//! | observer absent | later fact | later fact |
+//! | another down | - | - |
 //! | reply busy | slow local | slow end step local |
 //! | reply lost | local | end step local |
 //! | begin returned | - | failed end local |
 //! | step returned | failed failed end local | - |
+//! | attach returned | - | - |
+//! | roster busy | later models load | later models load |
+//! | roster lost | - | - |
+//! | router returned | later local | later local |
+//! | observer returned | later fact | later fact |
+//! | another returned | - | - |
 //! | 400 ms | beacon beacon | beacon |
 //! | 31 s | failed failed end attach local | failed end attach local |
 //!
@@ -113,12 +135,22 @@
 //! | engine beacon | - | - |
 //! | sink down | end local | end local |
 //! | engine down | failed attach local | failed attach local |
+//! | engine absent | failed local later attach | failed local later attach |
 //! | router down | local | local |
-//! | observer down | - | - |
+//! | router absent | later local | later local |
+//! | observer down | fact | fact |
+//! | observer absent | later fact | later fact |
+//! | another down | - | - |
 //! | reply busy | slow end local | slow end local |
 //! | reply lost | end local | end local |
 //! | begin returned | - | - |
 //! | step returned | failed end local | failed end local |
+//! | attach returned | - | - |
+//! | roster busy | later models load | later models load |
+//! | roster lost | - | - |
+//! | router returned | later local | later local |
+//! | observer returned | later fact | later fact |
+//! | another returned | - | - |
 //! | 400 ms | beacon | beacon |
 //! | 31 s | failed end attach local | failed end attach local |
 //!

@@ -24,9 +24,11 @@
 //! "fresh" and "stale" are `Router::Peer`, which also says when the pings of running jobs stay
 //! unanswered; "serve" is `Stream::Serve`, `Worker::Job` and a watch; "opened" is a watch and
 //! `Proxy::Opened`, "no" is `NotOpened`; "born" is a watch on each of the four neighbours; "·" is
-//! nothing. Facts for people are left out; changes of the peer's adverts, load and path reach the
-//! router within 100 ms, and people are shown the models that the router was told of, in the same
-//! turn: never one that no request would find.
+//! nothing, "later" what the turn after 200 ms does. Who is absent is looked for after 10 s; a
+//! "ping" is any frame that is repeated anyway, "news" what the peer says of members. Facts for
+//! people are left out; changes of the peer's adverts, load and path reach the router within 100
+//! ms, and people are shown the models that the router was told of, in the same turn: never one
+//! that no request would find.
 //!
 //! | input          | greeting  | judging      | admitting    | active               | closing    |
 //! |----------------|-----------|--------------|--------------|----------------------|------------|
@@ -70,9 +72,20 @@
 //! | Roster down    | watch     | watch, judge | watch, judge | watch, judge, active | ·          |
 //! | Observer down  | watch     | watch        | watch        | watch                | ·          |
 //! | Router absent  | ·         | ·            | ·            | ·                    | ·          |
+//! | Roster absent  | ·         | ·            | ·            | ·                    | ·          |
+//! | Observer absent | ·        | ·            | ·            | ·                    | ·          |
 //! | Stream down    | ·         | ·            | ·            | ·                    | ·          |
+//! | Another down   | ·         | ·            | ·            | ·                    | ·          |
 //! | frame Returned | end       | end          | end          | end                  | ·          |
+//! | ping Returned  | ·         | ·            | ·            | ·                    | ·          |
 //! | job Returned   | refuse    | refuse       | refuse       | refuse               | refuse     |
+//! | open Returned  | no        | no           | no           | no                   | no         |
+//! | opened Returned | cancel   | cancel       | cancel       | cancel               | cancel     |
+//! | router Returned | ·        | ·            | ·            | later fresh          | ·          |
+//! | judge Returned | ·         | later judge  | ·            | ·                    | ·          |
+//! | active Returned | later active | later active | later active | later active     | ·          |
+//! | news Returned | later revoked | later revoked | later revoked | later revoked   | ·          |
+//! | Another Returned | ·       | ·            | ·            | ·                    | ·          |
 //! | Deadline       | hello     | judge        | deny, end    | ping                 | ·          |
 //!
 //! # Invariants

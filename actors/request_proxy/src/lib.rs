@@ -23,7 +23,9 @@
 //!
 //! "seek" asks the router, "ask" gives a holder the job, "cancel" takes it back, "flow" passes
 //! Full or Ready on; "begin", "text", "end", "fail" are Started, Delta, Finished, Failed; "quit"
-//! ends in silence. `>X` is the next phase, "·" nothing. Each attempt that ends tells its Outcome.
+//! ends in silence. `>X` is the next phase, "·" nothing, "later" before what a turn does that this
+//! plans. "another" is whoever, or whatever, has no part in the attempt. Each attempt that ends
+//! tells its Outcome.
 //!
 //! | input          | Routing | Opening       | Streaming     | Doubting      | Done   |
 //! |----------------|---------|---------------|---------------|---------------|--------|
@@ -46,15 +48,18 @@
 //! | reply, late    | ·       | ·             | ·             | ·             | ·      |
 //! | StreamEnded    | ·       | seek >R       | seek >R       | seek >R       | ·      |
 //! | Silent         | ·       | seek >D       | seek >D       | ·             | ·      |
-//! | stream down    | ·       | ·             | ·             | ·             | ·      |
+//! | stream down    | ·       | later seek >R | later seek >R | later seek >R | ·      |
 //! | worker down    | ·       | seek >R       | seek >R       | seek >R       | ·      |
 //! | gateway down   | quit >X | cancel quit >X | cancel quit >X | cancel quit >X | ·    |
+//! | another down   | ·       | ·             | ·             | ·             | ·      |
 //! | ClientGone     | quit >X | cancel quit >X | cancel quit >X | cancel quit >X | ·    |
 //! | Full           | ·       | flow          | flow          | flow >S       | ·      |
 //! | Ready          | ·       | ·             | ·             | ·             | ·      |
 //! | job returned   | ·       | seek >R       | seek >R       | seek >R       | ·      |
-//! | seek returned  | ·       | ·             | ·             | ·             | ·      |
+//! | job busy       | ·       | seek >R       | seek >R       | seek >R       | ·      |
+//! | seek returned  | later seek | ·             | ·             | later seek    | ·      |
 //! | text returned  | fail >X | cancel fail >X | cancel fail >X | cancel fail >X | ·    |
+//! | another returned | ·       | ·             | ·             | ·             | ·      |
 //! | overdue        | seek    | seek >D       | seek >D       | seek          | ·      |
 //! | out of time    | fail >X | cancel fail >X | cancel fail >X | cancel fail >X | ·    |
 //!

@@ -22,10 +22,14 @@
 //! A roster is *loading* until the store has answered, then *ready*; *leaving* once the node is.
 //! "serves" and "busy" are `Serves` and `Load` to a session, "meet" is both and a watch on it,
 //! "ask" is `Attach` to a worker, "greet" is "attach" and "ask" with a watch on each and on the
-//! snapshot, "write" a commit; "·" is nothing. Facts for people are left out. The rows are of a
-//! roster that serves one device and has the owner as its only contact; those of the *owner* are of
-//! one that listens. An unknown session that speaks is one of an earlier life's. A life begins with
-//! Started, and with it alone.
+//! snapshot, "write" a commit; "·" is nothing, "later" what a turn does that this plans, or the
+//! session's Down. A neighbour is absent where it is not there or cannot be started, a session
+//! lost where it is gone without a word; "news" are members or a revocation. "Another" is whoever
+//! the roster does not watch, and a letter for which its neighbour's Down, or a turn that comes
+//! anyway, makes up. Facts for people are left out. The rows are of a roster that serves one
+//! device and has the owner as its only contact; those of the *owner* are of one that listens. An
+//! unknown session that speaks is one of an earlier life's. A life begins with Started, and with
+//! it alone.
 //!
 //! | input               | loading              | ready                | leaving           |
 //! |---------------------|----------------------|----------------------|-------------------|
@@ -61,12 +65,24 @@
 //! | Transport down      | watch, attach        | watch, attach        | watch, attach     |
 //! | Worker down         | watch, ask           | watch, ask           | watch, ask        |
 //! | Observer down       | watch                | watch                | watch             |
+//! | Store absent        | later watch, load    | later watch          | later watch       |
+//! | Transport absent    | later watch, attach  | later watch, attach  | later watch, attach |
+//! | Worker absent       | serves, later watch, ask | serves, later watch, ask | later watch, ask |
+//! | Observer absent     | later watch          | later watch          | later watch       |
 //! | Session fails       | link, meet           | link, meet           | ·                 |
 //! | Session spent       | stop, close          | stop, close          | ·                 |
 //! | Session ends        | ·                    | ·                    | ·                 |
-//! | Stream down         | ·                    | ·                    | ·                 |
+//! | Session lost        | ·                    | later dial           | ·                 |
+//! | Another down        | ·                    | ·                    | ·                 |
 //! | Cut Returned        | stop, close          | stop, close          | stop              |
 //! | Link Returned       | close                | close                | close             |
+//! | Late Link Returned  | later start, link, meet | later start, link, meet | close       |
+//! | News Returned       | ·                    | later introduce      | later introduce   |
+//! | Dial Returned       | ·                    | later dial           | ·                 |
+//! | Attach Returned     | later watch, attach  | later watch, attach  | later watch, attach |
+//! | Ask Returned        | later watch, ask     | later watch, ask     | later watch, ask  |
+//! | Commit Returned     | later write          | later write          | later write       |
+//! | Another Returned    | ·                    | ·                    | ·                 |
 //! | Deadline            | load                 | write                | write             |
 //!
 //! # Invariants

@@ -154,6 +154,7 @@ impl Table {
                 addrs.push(*addr);
             }
         }
+        kernel::sometimes!(addrs.len() > ADDRS_MAX, "roster: too many addresses");
         List::truncated(addrs)
     }
 

@@ -20,6 +20,7 @@ impl Lately {
         for advert in models {
             self.gone.retain(|(_, known)| known != advert);
             if self.gone.len() == GONE_MAX {
+                kernel::sometimes!(true, "router: too many models left at once");
                 self.gone.pop_front();
             }
             self.gone.push_back((now + GONE_MEMORY, advert.clone()));

@@ -15,7 +15,9 @@
 //!
 //! A router is *gathering* for the first 500 ms of its life, while its neighbours resend what it
 //! knew, and *routing* ever after. "models" stands for both letters of the list, where it was told
-//! before or changed; "·" stands for nothing. Each word stands once, where it first occurs.
+//! before or changed; "·" stands for nothing, "later" for a turn that this plans. Each word stands
+//! once, where it first occurs. A session or a worker is absent where it ended by itself or cannot
+//! be started, a reader of the list where it is not there.
 //!
 //! | input               | gathering           | routing             |
 //! |---------------------|---------------------|---------------------|
@@ -34,8 +36,12 @@
 //! | Down of a session   | watch, models       | watch, models       |
 //! | Down of a worker    | watch, models       | watch, models       |
 //! | Session is absent   | models              | models              |
+//! | Worker is absent    | models              | models              |
 //! | Down of the gateway | watch, models       | watch, models       |
-//! | Gateway is absent   | ·                   | ·                   |
+//! | Gateway is absent   | later watch, models | later watch, models |
+//! | Down of the observer | watch, models      | watch, models       |
+//! | Observer is absent  | later watch, models | later watch, models |
+//! | Down of another     | ·                   | ·                   |
 //! | Returned            | ·                   | ·                   |
 //! | Deadline            | no route            | watch, models       |
 //!

@@ -50,7 +50,12 @@ impl Listing {
         let mut last = None;
         let adverts = self.0.values().map(|(advert, _)| advert);
         let firsts = adverts.filter(|advert| last.replace(&advert.name) != Some(&advert.name));
-        List::truncated(firsts.cloned())
+        let listed: Vec<ModelAdvert> = firsts.cloned().collect();
+        kernel::sometimes!(
+            listed.len() > MODELS_MAX,
+            "router: more models than are listed"
+        );
+        List::truncated(listed)
     }
 }
 

@@ -30,6 +30,11 @@ pub(crate) fn check(config: &Config, flags: &Serve) -> Result<()> {
         ("console", config.console, flags.console.is_some()),
     ] {
         ensure!(
+            addr.port() != 0 || is_flag,
+            "{}: port 0 would be another one at each start, which no client could find: name one",
+            place(home, is_flag, key)
+        );
+        ensure!(
             addr.ip().is_loopback() || config.api_key.is_some(),
             "{}: other machines can reach {addr}, so clients must present a key: set {}, or a \
              loopback address such as 127.0.0.1:{}",

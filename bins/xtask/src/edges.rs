@@ -1,8 +1,8 @@
 //! Who may depend on whom.
 //!
-//! Two questions. Direct: does each manifest name only what the table allows? Closure: does a pure
-//! crate, with everything behind it, hold only what `closure-allow.txt` lists? The second catches
-//! a harmless-looking crate that brings a runtime or a clock along.
+//! Two questions. Direct: does each manifest name what the table lists, and nothing else? Closure:
+//! does a pure crate, with everything behind it, hold only what `closure-allow.txt` lists? The
+//! second catches a harmless-looking crate that brings a runtime or a clock along.
 
 mod closure;
 mod direct;
@@ -23,6 +23,7 @@ const ALLOW: &str = "bins/xtask/closure-allow.txt";
 pub(crate) fn run(workspace: &Workspace, metadata: &Metadata) -> Result<Report> {
     let members: Vec<&Package> = metadata.members().collect();
     let mut findings = direct::check(&members);
+    findings.extend(direct::stale(&members));
     let closures = resolve(workspace, &members)?;
     let allow = closure::parse_allow(&workspace.read(ALLOW)?);
     findings.extend(closure::check(&closures, &allow));

@@ -25,12 +25,15 @@ const ALLOWED: [&str; 12] = [
     "Unicode-3.0",
     "Zlib",
 ];
+/// The texts of the workspace's own licences: either one alone allows its use.
+const TEXTS: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 /// The only foreign source.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// Every package that the lock file names.
+/// The workspace's own licences, and every package that the lock file names.
 pub(crate) fn run(workspace: &Workspace, metadata: &Metadata) -> Result<Report> {
-    let mut findings: Vec<Finding> = metadata.packages.iter().flat_map(check).collect();
+    let mut findings = missing_texts(&|path| workspace.exists(path));
+    findings.extend(metadata.packages.iter().flat_map(check));
     let packages = metadata.packages.len();
     let denied = if workspace.output("cargo", &["deny", "--version"]).is_ok() {
         let arguments = ["deny", "--offline", "check", "licenses", "bans", "sources"];
@@ -43,6 +46,12 @@ pub(crate) fn run(workspace: &Workspace, metadata: &Metadata) -> Result<Report> 
     };
     let summary = format!("{packages} packages; {denied}; advisories were not checked");
     Ok(Report { findings, summary })
+}
+
+fn missing_texts(exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    let missing = TEXTS.into_iter().filter(|path| !exists(path));
+    let what = "the manifests name this licence, and its text is missing";
+    missing.map(|path| Finding::on(path, what)).collect()
 }
 
 fn check(package: &Package) -> Vec<Finding> {

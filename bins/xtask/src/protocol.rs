@@ -13,7 +13,7 @@ const DOCUMENT: &str = "docs/PROTOCOL.md";
 /// The folder of the version, all of it.
 const FOLDER: &str = "messages/src/wire/v1/";
 /// What its frames are made of.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "messages/src/base32.rs",
     "messages/src/bounded.rs",
     "messages/src/digest.rs",
@@ -23,6 +23,7 @@ const PARTS: [&str; 10] = [
     "messages/src/record.rs",
     "messages/src/text.rs",
     "messages/src/ticket.rs",
+    "messages/src/time.rs",
     "messages/src/trace.rs",
 ];
 /// What stands before the digest on the document's last line.

@@ -30,18 +30,77 @@ kernel::page_rows!(pub(super) rows_of, INPUTS, Input {
     Input::Engine(Event::Stepped(_)) => ["drew a token", "drew the end", "could not draw"],
     Input::Engine(Event::Beacon { .. }) => ["engine beacon"],
 });
-kernel::page_rows!(pub(super) rows_of_signal, SIGNALS, Signal {
-    Signal::Started(_) => ["started"],
-    Signal::Down { .. } => ["sink down", "engine down", "router down", "observer down"],
-    Signal::Returned { .. } => ["reply busy", "reply lost", "begin returned", "step returned"],
+kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
+    (Address::Stream(_) | Address::Proxy(_), _) => ["sink down"],
+    (Address::Engine(DEVICE), Exit::StartFailed(_) | Exit::NoActor) => ["engine absent"],
+    (Address::Engine(DEVICE), _) => ["engine down"],
+    (Address::Router, Exit::StartFailed(_) | Exit::NoActor) => ["router absent"],
+    (Address::Router, _) => ["router down"],
+    (Address::Observer, Exit::StartFailed(_) | Exit::NoActor) => ["observer absent"],
+    (Address::Observer, _) => ["observer down"],
+    (
+        Address::Engine(_)
+        | Address::Store
+        | Address::Transport
+        | Address::Worker(_)
+        | Address::Roster(_)
+        | Address::Session(..)
+        | Address::Gateway
+        | Address::Control,
+        _,
+    ) => ["another down"],
 });
+kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
+    (
+        Letter::Stream(_, stream::Command::Reply(_))
+        | Letter::Proxy(_, request_proxy::Input::Reply(_)),
+        ReturnReason::Busy | ReturnReason::ParkFull,
+    ) => ["reply busy"],
+    (
+        Letter::Stream(_, stream::Command::Reply(_))
+        | Letter::Proxy(_, request_proxy::Input::Reply(_)),
+        _,
+    ) => ["reply lost"],
+    (Letter::Engine(_, Command::Begin(_)), _) => ["begin returned"],
+    (Letter::Engine(_, Command::Step(_)), _) => ["step returned"],
+    (Letter::Engine(_, Command::Attach), ReturnReason::Busy | ReturnReason::ParkFull) => [
+        "attach returned",
+    ],
+    (Letter::Engine(_, Command::Attach | Command::End(_)), _) => ["another returned"],
+    (Letter::Roster(..), ReturnReason::NoActor) => ["roster lost"],
+    (Letter::Roster(..), _) => ["roster busy"],
+    (Letter::Router(_), _) => ["router returned"],
+    (Letter::Observer(_), _) => ["observer returned"],
+    (
+        Letter::Stream(..)
+        | Letter::Proxy(..)
+        | Letter::Session(..)
+        | Letter::Worker(..)
+        | Letter::Transport(_)
+        | Letter::Gateway(_)
+        | Letter::Store(_)
+        | Letter::Control(_),
+        _,
+    ) => ["another returned"],
+});
+/// The row of a new life.
+const STARTED: &[&str] = &["started"];
 /// The rows of time that passes.
 pub(super) const DEADLINES: &[&str] = &["400 ms", "31 s"];
+
+pub(super) fn rows_of_signal(signal: &Signal) -> &'static [&'static str] {
+    match signal {
+        Signal::Started(_) => STARTED,
+        Signal::Down { who, why, .. } => rows_of_down(&(*who, why)),
+        Signal::Returned { letter, why } => rows_of_returned(&(letter, *why)),
+    }
+}
 
 #[test]
 fn every_cell_of_the_spec_page_is_what_the_machine_does() {
     let table = cells(PAGE);
-    let inputs: BTreeSet<&str> = [INPUTS, SIGNALS, DEADLINES].concat().into_iter().collect();
+    let inputs = [INPUTS, STARTED, DOWN, RETURNED, DEADLINES].concat();
+    let inputs: BTreeSet<&str> = inputs.into_iter().collect();
     let mut wrong = Vec::new();
     for sink in [stream(1), proxy(1)] {
         for (phase, input) in PHASES
@@ -123,6 +182,9 @@ fn enter(phase: &str, sink: Sink) -> Bench {
     bench
 }
 
+/// The network whose roster attaches.
+const NETWORK: NetworkId = NetworkId([1; 32]);
+
 fn started() -> Signal {
     Signal::Started(kernel::Incarnation::default())
 }
@@ -140,11 +202,6 @@ fn subject_job(sink: Sink) -> Input {
 
 fn feed(bench: &mut Bench, input: &str, sink: Sink) -> String {
     let subject = subject();
-    let reply = sink.reply(JobReply::Beacon(Beacon {
-        attempt: 1,
-        steps: 0,
-    }));
-    let engine = |command| Letter::Engine(DEVICE, command);
     let lines = match input {
         "job" => bench.job(id('c', 1, 1), stream(3)),
         "same job again" => bench.tell(subject_job(sink)),
@@ -152,7 +209,7 @@ fn feed(bench: &mut Bench, input: &str, sink: Sink) -> String {
         "sink full" => bench.tell(full(sink)),
         "sink ready" => bench.tell(has_room(sink)),
         "cancel" => bench.tell(Input::Cancel { sink, attempt: 1 }),
-        "attach" => bench.tell(Input::Attach(NetworkId([1; 32]))),
+        "attach" => bench.tell(Input::Attach(NETWORK)),
         "drain" => bench.tell(Input::Drain),
         "ready" => bench.engine(ready()),
         "engine failed" => bench.engine(failed()),
@@ -166,18 +223,7 @@ fn feed(bench: &mut Bench, input: &str, sink: Sink) -> String {
         "drew the end" => bench.engine(drawn(subject, Drawn::End(EndReason::Stop))),
         "could not draw" => bench.engine(drawn(subject, Drawn::Failed(unsupported()))),
         "engine beacon" => bench.engine(Event::Beacon { steps: 5 }),
-        "sink down" => bench.down(sink.address(), Exit::Normal),
-        "engine down" => bench.down(Address::Engine(DEVICE), Exit::Killed),
-        "router down" => bench.down(Address::Router, Exit::Killed),
-        "observer down" => bench.down(Address::Observer, Exit::Killed),
         "started" => bench.signal(started()),
-        "reply busy" => bench.returned(reply, ReturnReason::Busy),
-        "reply lost" => bench.returned(reply, ReturnReason::NoActor),
-        "begin returned" => bench.returned(
-            engine(Command::Begin(Box::new(job(subject)))),
-            ReturnReason::Busy,
-        ),
-        "step returned" => bench.returned(engine(Command::Step(vec![])), ReturnReason::Busy),
         "400 ms" => {
             bench.later(400);
             bench.wake()
@@ -186,13 +232,118 @@ fn feed(bench: &mut Bench, input: &str, sink: Sink) -> String {
             bench.later(31_000);
             bench.wake()
         }
-        other => panic!("no such input: {other}"),
+        _ => return feed_signal(bench, input, sink),
     };
-    let words: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
-    let kept: Vec<&str> = words.into_iter().filter(|word| *word != "fact").collect();
+    words(&lines, |word| word != "fact")
+}
+
+/// Somebody goes down.
+fn feed_signal(bench: &mut Bench, input: &str, sink: Sink) -> String {
+    // What differs from what was told is told every 250 ms, and not in the same turns.
+    bench.wait(if input.ends_with("absent") { 300 } else { 0 });
+    match input {
+        "sink down" => now(bench.down(sink.address(), Exit::Normal)),
+        "engine down" => now(bench.down(Address::Engine(DEVICE), Exit::Killed)),
+        "router down" => now(bench.down(Address::Router, Exit::Killed)),
+        "observer down" => words(&bench.down(Address::Observer, Exit::Killed), |_| true),
+        "engine absent" => {
+            let did = bench.down(Address::Engine(DEVICE), Exit::NoActor);
+            then(bench, &did, 250, &["attach"])
+        }
+        "router absent" => {
+            let did = bench.down(Address::Router, Exit::NoActor);
+            then(bench, &did, 250, &["local"])
+        }
+        "observer absent" => {
+            let did = bench.down(Address::Observer, Exit::NoActor);
+            then(bench, &did, 250, &["fact"])
+        }
+        "another down" => {
+            let others = [
+                Address::Engine(DeviceId(9)),
+                Address::Roster(NETWORK),
+                Address::Gateway,
+            ];
+            now(others.map(|who| bench.down(who, Exit::Killed)).concat())
+        }
+        _ => feed_returned(bench, input, sink),
+    }
+}
+
+/// A letter comes back.
+fn feed_returned(bench: &mut Bench, input: &str, sink: Sink) -> String {
+    let reply = sink.reply(JobReply::Beacon(Beacon {
+        attempt: 1,
+        steps: 0,
+    }));
+    let engine = |command| Letter::Engine(DEVICE, command);
+    let load = roster::Input::Load {
+        device: DEVICE,
+        load: bench.worker.load(),
+    };
+    let roster = Letter::Roster(NETWORK, load);
+    let (busy, lost) = (ReturnReason::Busy, ReturnReason::NoActor);
+    match input {
+        "reply busy" => now(bench.returned(reply, busy)),
+        "reply lost" => now(bench.returned(reply, lost)),
+        "begin returned" => {
+            now(bench.returned(engine(Command::Begin(Box::new(job(subject())))), busy))
+        }
+        "step returned" => now(bench.returned(engine(Command::Step(vec![])), busy)),
+        "attach returned" => {
+            let did = bench.returned(engine(Command::Attach), busy);
+            then(bench, &did, 1_000, &["attach"])
+        }
+        "roster busy" | "roster lost" => {
+            bench.tell(Input::Attach(NETWORK));
+            let why = if input == "roster busy" { busy } else { lost };
+            let did = bench.returned(roster, why);
+            assert_eq!(bench.worker.report.has(NETWORK), why == busy);
+            then(bench, &did, 1_000, &["models", "load"])
+        }
+        "router returned" => {
+            let (network, peer) = (NETWORK, node('p'));
+            let letter = Letter::Router(router::Input::PeerGone { network, peer });
+            let did = bench.returned(letter, busy);
+            then(bench, &did, 1_000, &["local"])
+        }
+        "observer returned" => {
+            let fact = observer::Input::Forget(observer::FactKey::Device(DEVICE));
+            let did = bench.returned(Letter::Observer(fact), busy);
+            then(bench, &did, 1_000, &["fact"])
+        }
+        "another returned" => {
+            let end = bench.returned(engine(Command::End(subject())), busy);
+            let attach = bench.returned(engine(Command::Attach), lost);
+            now([end, attach].concat())
+        }
+        other => panic!("no such input: {other}"),
+    }
+}
+
+fn now(lines: Vec<String>) -> String {
+    words(&lines, |word| word != "fact")
+}
+
+/// What was done, and what of these the turn after so many milliseconds does.
+fn then(bench: &mut Bench, did: &[String], millis: u64, of: &[&str]) -> String {
+    let did = words(did, |word| word != "fact");
+    let rows = bench.rows;
+    bench.wait(millis - 1);
+    let next = bench.wait(1);
+    bench.rows = rows;
+    let next = words(&next, |word| of.contains(&word));
+    match (did.as_str(), next.as_str()) {
+        (_, "-") => did,
+        ("-", _) => format!("later {next}"),
+        _ => format!("{did} later {next}"),
+    }
+}
+
+/// The words of these lines, as far as they belong in the cell.
+fn words(lines: &[String], belongs: impl Fn(&str) -> bool) -> String {
+    let words = lines.iter().filter_map(|line| line.split(' ').next());
+    let kept: Vec<&str> = words.filter(|word| belongs(word)).collect();
     if kept.is_empty() {
         "-".to_owned()
     } else {

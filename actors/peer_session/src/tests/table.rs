@@ -44,20 +44,138 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Open { .. } => ["Open"],
     Input::Leave => ["Leave"],
 });
-kernel::page_rows!(pub(super) rows_of_signal, SIGNALLED, Signal {
-    Signal::Started(_) => ["Started"],
-    Signal::Down { .. } => [
-        "Transport down",
-        "Router down",
-        "Roster down",
-        "Observer down",
-        "Router absent",
-        "Stream down",
-    ],
-    Signal::Returned { .. } => ["frame Returned", "job Returned"],
+kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
+    (Address::Transport, _) => ["Transport down"],
+    (Address::Router, Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => ["Router down"],
+    (Address::Router, _) => ["Router absent"],
+    (Address::Roster(_), Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => ["Roster down"],
+    (Address::Roster(_), _) => ["Roster absent"],
+    (Address::Observer, Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => ["Observer down"],
+    (Address::Observer, _) => ["Observer absent"],
+    (Address::Stream(_), _) => ["Stream down"],
+    (
+        Address::Store
+        | Address::Engine(_)
+        | Address::Worker(_)
+        | Address::Session(..)
+        | Address::Proxy(_)
+        | Address::Gateway
+        | Address::Control,
+        _,
+    ) => ["Another down"],
 });
+kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
+    (Letter::Transport(transport::Command::Open { .. }), _) => ["open Returned"],
+    (Letter::Transport(transport::Command::Send { .. }), _) => ["frame Returned", "ping Returned"],
+    (
+        Letter::Transport(
+            transport::Command::Attach(_)
+            | transport::Command::Detach(_)
+            | transport::Command::Dial { .. }
+            | transport::Command::Close { .. },
+        ),
+        _,
+    ) => ["Another Returned"],
+    (Letter::Worker(_, inference_worker::Input::Job { .. }), _) => ["job Returned"],
+    (Letter::Proxy(_, request_proxy::Input::Opened { .. }), _) => ["opened Returned"],
+    (Letter::Router(_), _) => ["router Returned"],
+    (Letter::Roster(_, roster::Input::Judge { .. }), _) => ["judge Returned"],
+    (
+        Letter::Roster(_, roster::Input::Active { .. }),
+        ReturnReason::Busy | ReturnReason::ParkFull,
+    ) => ["active Returned"],
+    (Letter::Roster(_, roster::Input::Introduced { .. } | roster::Input::Revoked { .. }), _) => [
+        "news Returned",
+    ],
+    (
+        Letter::Roster(..)
+        | Letter::Worker(..)
+        | Letter::Proxy(..)
+        | Letter::Session(..)
+        | Letter::Observer(_)
+        | Letter::Stream(..)
+        | Letter::Engine(..)
+        | Letter::Gateway(_)
+        | Letter::Store(_)
+        | Letter::Control(_),
+        _,
+    ) => ["Another Returned"],
+});
+/// The row of a new life.
+const STARTED: &[&str] = &["Started"];
 /// The row of time that passes.
 pub(super) const DEADLINES: &[&str] = &["Deadline"];
+
+pub(super) fn rows_of_signal(signal: &Signal) -> &'static [&'static str] {
+    match signal {
+        Signal::Started(_) => STARTED,
+        Signal::Down { who, why, .. } => rows_of_down(&(*who, why)),
+        Signal::Returned { letter, why } => rows_of_returned(&(letter, *why)),
+    }
+}
+
+/// A letter comes back for want of room; what the turn after 200 ms does of this.
+fn later(bench: &mut Bench, letter: Letter, what: &str) -> String {
+    let did = bench.returned(letter, ReturnReason::Busy);
+    let rows = bench.rows;
+    bench.wait(Micros(199_999));
+    let turns = bench.wait(Micros(1));
+    bench.rows = rows;
+    match turns.iter().any(|turn| turn.contains(what)) {
+        true => format!("later {what}"),
+        false => did,
+    }
+}
+
+/// A letter to the roster comes back.
+fn untold(bench: &mut Bench, input: roster::Input, what: &str) -> String {
+    later(bench, Letter::Roster(NETWORK, input), what)
+}
+
+/// A frame comes back.
+fn unsent(bench: &mut Bench, frame: ControlFrame) -> String {
+    let send = transport::Command::Send {
+        link: LINK,
+        network: NETWORK,
+        frame: Box::new(frame),
+    };
+    bench.returned(Letter::Transport(send), ReturnReason::Busy)
+}
+
+/// What comes back and needs nothing.
+fn others_return(bench: &mut Bench) -> String {
+    let (attempt, peer, link) = (1, PEER, LinkId(11));
+    let close = transport::Command::Close {
+        link,
+        network: NETWORK,
+        why: Label::default(),
+    };
+    let link_up = roster::Input::LinkUp {
+        peer,
+        link,
+        dialled: false,
+    };
+    let silent = request_proxy::Input::Silent { attempt };
+    let letters = [
+        Letter::Roster(NETWORK, link_up),
+        Letter::Roster(NETWORK, roster::Input::InUse { peer }),
+        Letter::Roster(NETWORK, roster::Input::Active { peer }),
+        Letter::Transport(close),
+        Letter::Proxy(request(1), silent),
+        Letter::Stream(StreamId(1), stream::Command::Cancel),
+        Letter::Observer(observer::Input::Forget(bench.session.fact_key())),
+    ];
+    let did = letters.map(|letter| {
+        let did = bench.returned(letter, ReturnReason::NoActor);
+        assert!(bench.rows.contains(&"Another Returned"));
+        did
+    });
+    let did = did.join(", ");
+    match did.trim_matches(['·', ',', ' ']) {
+        "" => "·".to_owned(),
+        _ => did,
+    }
+}
 
 /// What happens to a session, by the name that its row has.
 const INPUTS: &[(&str, Happen)] = &[
@@ -206,17 +324,26 @@ const INPUTS: &[(&str, Happen)] = &[
     ("Router absent", |bench| {
         bench.down(Address::Router, Exit::NoActor)
     }),
+    ("Roster absent", |bench| {
+        bench.down(Address::Roster(NETWORK), Exit::NoActor)
+    }),
+    ("Observer absent", |bench| {
+        bench.down(Address::Observer, Exit::NoActor)
+    }),
     ("Stream down", |bench| {
         bench.down(Address::Stream(StreamId(1)), Exit::Normal)
     }),
+    ("Another down", |bench| {
+        bench.down(Address::Gateway, Exit::Killed)
+    }),
     ("frame Returned", |bench| {
-        let frame = Box::new(ControlFrame::Admit(()));
-        let send = transport::Command::Send {
-            link: LINK,
-            network: NETWORK,
-            frame,
-        };
-        bench.returned(Letter::Transport(send), ReturnReason::Busy)
+        unsent(bench, ControlFrame::Admit(()))
+    }),
+    ("ping Returned", |bench| {
+        let did = unsent(bench, ControlFrame::Ping(3));
+        assert_eq!(unsent(bench, ControlFrame::Pong(3)), did);
+        assert_eq!(unsent(bench, ControlFrame::Load(load(1))), did);
+        did
     }),
     ("job Returned", |bench| {
         let sink = inference_worker::Sink::Stream(StreamId(1));
@@ -226,6 +353,38 @@ const INPUTS: &[(&str, Happen)] = &[
         };
         bench.returned(Letter::Worker(DeviceId(3), input), ReturnReason::Busy)
     }),
+    ("open Returned", |bench| {
+        let open = transport::Command::Open {
+            link: LINK,
+            network: NETWORK,
+            peer: PEER,
+            request: request(1),
+            job: job(ME, 1),
+        };
+        bench.returned(Letter::Transport(open), ReturnReason::Busy)
+    }),
+    ("opened Returned", |bench| {
+        let (attempt, stream) = (1, StreamId(4));
+        let opened = request_proxy::Input::Opened { attempt, stream };
+        bench.returned(Letter::Proxy(request(1), opened), ReturnReason::NoActor)
+    }),
+    ("router Returned", |bench| {
+        let (network, peer) = (NETWORK, PEER);
+        let letter = Letter::Router(router::Input::PeerGone { network, peer });
+        later(bench, letter, "fresh")
+    }),
+    ("judge Returned", |bench| {
+        let (peer, credential) = (PEER, credential("peer").into());
+        untold(bench, roster::Input::Judge { peer, credential }, "judge")
+    }),
+    ("active Returned", |bench| {
+        untold(bench, roster::Input::Active { peer: PEER }, "active")
+    }),
+    ("news Returned", |bench| {
+        let (from, record) = (PEER, introduction(PEER, &[]).record.into());
+        untold(bench, roster::Input::Revoked { from, record }, "revoked")
+    }),
+    ("Another Returned", others_return),
     ("Deadline", Bench::turn),
 ];
 
@@ -251,7 +410,8 @@ fn every_cell_of_the_spec_page_is_what_the_session_does() {
     let named: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     let known: Vec<&str> = INPUTS.iter().map(|(name, _)| *name).collect();
     assert_eq!(named, known, "the rows");
-    let of_all: BTreeSet<&str> = [TOLD, SIGNALLED, DEADLINES].concat().into_iter().collect();
+    let of_all = [TOLD, STARTED, DOWN, RETURNED, DEADLINES].concat();
+    let of_all: BTreeSet<&str> = of_all.into_iter().collect();
     assert_eq!(known.iter().copied().collect::<BTreeSet<_>>(), of_all);
     let mut wrong = Vec::new();
     for (row, (name, happen)) in rows.iter().zip(INPUTS) {

@@ -3,13 +3,12 @@
 use super::{LOCAL, Rig, choice, peer, piece, seed, words};
 use kernel::{Effect, Machine, ReturnReason, Signal};
 use messages::peer_session::Input as ToSession;
-use messages::ports::gateway::Command;
-use messages::request_proxy::{Flow, Input, Seed};
-use messages::router::{Input as ToRouter, NoRoute, Via};
+use messages::ports::{gateway::Command, stream};
+use messages::request_proxy::{Failure, Flow, Input, Seed};
+use messages::router::{Input as ToRouter, NoRoute, Outcome, Via};
 use messages::wire::latest::{Beacon, JobReply};
 use messages::{
-    Address, DeviceId, EndReason, Label, Letter, List, Mono, NetworkId, NodeId, Refusal, StreamId,
-    Text,
+    Address, DeviceId, EndReason, Label, Letter, List, Mono, Refusal, StreamId, Text,
     inference_worker::{Input as ToWorker, Sink},
 };
 use std::collections::BTreeSet;
@@ -33,13 +32,61 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Client(Flow::Full) => ["Full"],
     Input::Client(Flow::Ready) => ["Ready"],
 });
-kernel::page_rows!(pub(super) rows_of_signal, SIGNALLED, Signal {
-    Signal::Started(_) => ["Started"],
-    Signal::Down { .. } => ["stream down", "worker down", "gateway down"],
-    Signal::Returned { .. } => ["job returned", "seek returned", "text returned"],
+kernel::page_rows!(rows_of_down, DOWN, Address {
+    Address::Gateway => ["gateway down"],
+    Address::Stream(_) => ["stream down", "another down"],
+    Address::Worker(_) => ["worker down", "another down"],
+    Address::Store
+    | Address::Transport
+    | Address::Engine(_)
+    | Address::Roster(_)
+    | Address::Session(..)
+    | Address::Router
+    | Address::Proxy(_)
+    | Address::Control
+    | Address::Observer => ["another down"],
 });
+kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
+    (
+        Letter::Worker(_, ToWorker::Job { .. }) | Letter::Session(_, _, ToSession::Open { .. }),
+        ReturnReason::Busy | ReturnReason::ParkFull,
+    ) => ["job busy"],
+    (
+        Letter::Worker(_, ToWorker::Job { .. }) | Letter::Session(_, _, ToSession::Open { .. }),
+        _,
+    ) => ["job returned"],
+    (Letter::Router(ToRouter::Route(_)), _) => ["seek returned"],
+    (Letter::Gateway(Command::Delta { .. }), _) => ["text returned"],
+    (
+        Letter::Router(_)
+        | Letter::Worker(..)
+        | Letter::Session(..)
+        | Letter::Gateway(_)
+        | Letter::Stream(..)
+        | Letter::Roster(..)
+        | Letter::Proxy(..)
+        | Letter::Observer(_)
+        | Letter::Transport(_)
+        | Letter::Engine(..)
+        | Letter::Store(_)
+        | Letter::Control(_),
+        _,
+    ) => ["another returned"],
+});
+/// The row of a new life.
+const STARTED: &[&str] = &["Started"];
 /// The rows of time that passes.
 pub(super) const DEADLINES: &[&str] = &["overdue", "out of time"];
+/// The inputs that plan a turn, after so many milliseconds.
+const LATER: [(&str, u64); 2] = [("stream down", 50), ("seek returned", 200)];
+
+pub(super) fn rows_of_signal(signal: &Signal) -> &'static [&'static str] {
+    match signal {
+        Signal::Started(_) => STARTED,
+        Signal::Down { who, .. } => rows_of_down(who),
+        Signal::Returned { letter, why } => rows_of_returned(&(letter, *why)),
+    }
+}
 
 /// The rows of the page's table: an input, then a cell for each phase.
 fn page() -> Vec<Vec<&'static str>> {
@@ -149,6 +196,13 @@ fn check(rig: &mut Rig, input: &str) -> Vec<Effect> {
         "stream down" => rig.down(Address::Stream(rig.stream())),
         "worker down" => rig.down(Address::Worker(DeviceId(0))),
         "gateway down" => rig.down(Address::Gateway),
+        "another down" => [
+            Address::Stream(StreamId(99)),
+            Address::Worker(DeviceId(9)),
+            Address::Router,
+        ]
+        .map(|who| rig.down(who))
+        .concat(),
         "ClientGone" => rig.tell(Input::ClientGone),
         "Full" => rig.flow(Flow::Full),
         "Ready" => rig.flow(Flow::Ready),
@@ -157,28 +211,20 @@ fn check(rig: &mut Rig, input: &str) -> Vec<Effect> {
 }
 
 fn check_returned_or_due(rig: &mut Rig, input: &str) -> Vec<Effect> {
-    let returned = |letter| Signal::Returned {
+    let returned = |letter, why| Signal::Returned {
         letter: Box::new(letter),
-        why: ReturnReason::NoActor,
+        why,
     };
     match input {
-        "job returned" => {
-            let letter = match rig.jobs.last() {
-                Some((Via::Local(..), job)) => {
-                    let (sink, job) = (Sink::Proxy(super::REQUEST), Box::new(job.clone()));
-                    Letter::Worker(DeviceId(0), ToWorker::Job { sink, job })
-                }
-                Some((Via::Peer(network, peer), job)) => {
-                    let (request, job) = (super::REQUEST, Box::new(job.clone()));
-                    Letter::Session(*network, *peer, ToSession::Open { request, job })
-                }
-                None => Letter::Session(NetworkId([9; 32]), NodeId([1; 32]), ToSession::Leave),
-            };
-            rig.signal(returned(letter))
-        }
+        "job returned" => rig.signal(returned(job_letter(rig), ReturnReason::NoActor)),
+        "job busy" => rig.signal(returned(job_letter(rig), ReturnReason::Busy)),
         "seek returned" => {
+            if rig.phase() == "Doubting" {
+                rig.wait(500);
+            }
             let query = Box::new(rig.query.clone().unwrap());
-            rig.signal(returned(Letter::Router(ToRouter::Route(query))))
+            let letter = Letter::Router(ToRouter::Route(query));
+            rig.signal(returned(letter, ReturnReason::Busy))
         }
         "text returned" => {
             let delta = Command::Delta {
@@ -186,8 +232,11 @@ fn check_returned_or_due(rig: &mut Rig, input: &str) -> Vec<Effect> {
                 offset: 0,
                 text: Text::from("a"),
             };
-            rig.signal(returned(Letter::Gateway(delta)))
+            rig.signal(returned(Letter::Gateway(delta), ReturnReason::Busy))
         }
+        "another returned" => others()
+            .map(|letter| rig.signal(returned(letter, ReturnReason::NoActor)))
+            .concat(),
         "overdue" => {
             rig.now = rig.proxy.deadline().map_or(rig.now, |deadline| deadline.at);
             rig.deadline()
@@ -198,6 +247,58 @@ fn check_returned_or_due(rig: &mut Rig, input: &str) -> Vec<Effect> {
         }
         _ => panic!("the page names an input without a test: {input}"),
     }
+}
+
+/// The job that was given to the holder; to one of an earlier try, where there is none.
+fn job_letter(rig: &Rig) -> Letter {
+    let request = super::REQUEST;
+    match rig.jobs.last() {
+        Some((Via::Local(..), job)) => {
+            let (sink, job) = (Sink::Proxy(request), Box::new(job.clone()));
+            Letter::Worker(DeviceId(0), ToWorker::Job { sink, job })
+        }
+        Some((Via::Peer(network, peer), job)) => {
+            let job = Box::new(job.clone());
+            Letter::Session(*network, *peer, ToSession::Open { request, job })
+        }
+        None => job_letter(&in_phase("Opening", LOCAL)),
+    }
+}
+
+/// Letters that need nothing where they come back.
+fn others() -> [Letter; 4] {
+    let (request, attempt) = (super::REQUEST, 1);
+    let sink = Sink::Proxy(request);
+    let outcome = ToRouter::Outcome {
+        via: LOCAL,
+        result: Outcome::Failed,
+    };
+    let failed = Command::Failed {
+        request,
+        why: Failure::Internal,
+    };
+    [
+        Letter::Router(outcome),
+        Letter::Worker(DeviceId(0), ToWorker::Cancel { sink, attempt }),
+        Letter::Stream(StreamId(1), stream::Command::Cancel),
+        Letter::Gateway(failed),
+    ]
+}
+
+/// What the turn does that an input plans.
+fn later(rig: &mut Rig, input: &str) -> Vec<&'static str> {
+    let planned = LATER.iter().find(|(planner, _)| *planner == input);
+    let Some((_, after)) = planned else {
+        return Vec::new();
+    };
+    let rows = rig.rows;
+    assert_eq!(words(&rig.wait(after - 1)), Vec::<&str>::new());
+    let mut did = words(&rig.wait(1));
+    rig.rows = rows;
+    if !did.is_empty() {
+        did.insert(0, "later");
+    }
+    did
 }
 
 #[test]
@@ -218,7 +319,8 @@ fn every_cell_of_the_page_holds() {
             }
         }
     }
-    let of_all: BTreeSet<&str> = [TOLD, SIGNALLED, DEADLINES].concat().into_iter().collect();
+    let of_all = [TOLD, STARTED, DOWN, RETURNED, DEADLINES].concat();
+    let of_all: BTreeSet<&str> = of_all.into_iter().collect();
     let named: BTreeSet<&str> = rows[1..].iter().map(|row| row[0]).collect();
     assert_eq!(named, of_all, "the rows");
 }
@@ -227,6 +329,7 @@ fn check_cell(phase: &str, input: &str, cell: &str, via: Via) {
     let mut rig = in_phase(phase, via);
     let outcomes = rig.outcomes.len();
     let mut found = words(&check(&mut rig, input));
+    found.extend(later(&mut rig, input));
     assert!(rig.rows.contains(&input), "{input} is another input");
     let next = match rig.phase() {
         "Routing" => ">R",

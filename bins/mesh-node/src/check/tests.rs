@@ -30,6 +30,8 @@ fn said(home: &Path, text: &str, arguments: &[&str]) -> Option<String> {
 #[test]
 fn each_fault_of_the_file_is_a_sentence_with_its_key_and_a_way_out() {
     for (text, key, way_out) in [
+        ("api = '127.0.0.1:0'", "api:", "name one"),
+        ("console = '127.0.0.1:0'", "console:", "name one"),
         ("api = '0.0.0.0:9337'", "api:", "set api_key_file"),
         ("console = '[::]:3131'", "console:", "127.0.0.1:3131"),
         (

@@ -4,12 +4,15 @@ use super::table::{self, Crate, Layer};
 use crate::finding::Finding;
 use crate::metadata::{Dependency, Package};
 
+/// Where a new edge is written down.
+const TABLE: &str = "bins/xtask/src/edges/table.rs";
+
 /// Manifests that name what the table does not allow.
 pub(super) fn check(members: &[&Package]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for member in members {
         let Some(row) = table::find(&member.name) else {
-            let what = "the crate is not in bins/xtask/src/edges/table.rs: say what it may see";
+            let what = format!("the crate is not in {TABLE}: say what it may see");
             findings.push(Finding::on(&member.name, what));
             continue;
         };
@@ -26,6 +29,31 @@ pub(super) fn check(members: &[&Package]) -> Vec<Finding> {
                 foreign(row, dependency)
             }
         }));
+    }
+    findings
+}
+
+/// What the table lists and no manifest names: a row of no crate, a foreign name without use.
+pub(super) fn stale(members: &[&Package]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for row in table::CRATES {
+        let Some(member) = members.iter().find(|member| member.name == row.name) else {
+            let what = format!("no crate has this name: take its row out of {TABLE}");
+            findings.push(Finding::on(row.name, what));
+            continue;
+        };
+        for (whose, listed, dev) in [
+            ("it does", row.foreign, false),
+            ("its tests do", row.tests, true),
+        ] {
+            let named = |name: &str| {
+                let mut dependencies = member.dependencies.iter();
+                dependencies.any(|one| one.name == name && one.dev == dev)
+            };
+            let unused = listed.iter().filter(|name| !named(name));
+            let what = |name| format!("{whose} not depend on `{name}`, which {TABLE} lists");
+            findings.extend(unused.map(|name| Finding::on(row.name, what(name))));
+        }
     }
     findings
 }
@@ -49,8 +77,25 @@ fn inside(row: &Crate, dependency: &Dependency) -> Option<Finding> {
     (!allowed).then(|| Finding::on(row.name, what()))
 }
 
-/// A dependency on a crate of others. Tests may name any: they do not run in a node.
+/// A dependency on a crate of others.
 fn foreign(row: &Crate, dependency: &Dependency) -> Option<Finding> {
+    owned(row, dependency).or_else(|| unlisted(row, dependency))
+}
+
+/// A dependency that the crate's row does not list.
+fn unlisted(row: &Crate, dependency: &Dependency) -> Option<Finding> {
+    let name = &dependency.name;
+    let (whose, allowed) = if dependency.dev {
+        ("its tests depend", row.tests)
+    } else {
+        ("it depends", row.foreign)
+    };
+    let what = || format!("{whose} on `{name}`, which its row in {TABLE} does not list");
+    (!allowed.has(name)).then(|| Finding::on(row.name, what()))
+}
+
+/// A dependency that belongs to another crate. Those of tests do not run in a node.
+fn owned(row: &Crate, dependency: &Dependency) -> Option<Finding> {
     let name = &dependency.name;
     if dependency.dev || row.layer == Layer::Free {
         return None;

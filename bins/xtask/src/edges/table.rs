@@ -88,35 +88,69 @@ pub(super) struct Crate {
     pub(super) folder: &'static str,
     /// What it is.
     pub(super) layer: Layer,
+    /// The crates of others that its manifest names.
+    pub(super) foreign: Names,
+    /// Those that its manifest names for its tests.
+    pub(super) tests: Names,
 }
 
-/// Every crate. One that is not here does not pass.
+/// Names with spaces between them, so that a crate's row stays one row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names(&'static str);
+
+impl Names {
+    pub(super) fn iter(self) -> impl Iterator<Item = &'static str> {
+        self.0.split(' ').filter(|name| !name.is_empty())
+    }
+
+    pub(super) fn has(self, name: &str) -> bool {
+        self.iter().any(|one| one == name)
+    }
+}
+
+/// Every crate, with the crates of others that it depends on. What is not here does not pass, nor
+/// does a name here that its manifest does not have.
 pub(super) const CRATES: &[Crate] = &[
-    row("messages", "messages", Layer::Messages),
-    row("kernel", "runtime/kernel", Layer::Kernel),
-    row("roster", "actors/roster", Layer::Actor),
+    row("messages", "messages", Layer::Messages)
+        .with("blake3 bytes data-encoding postcard serde thiserror"),
+    row("kernel", "runtime/kernel", Layer::Kernel)
+        .with("bytes postcard rand_chacha rand_core serde thiserror"),
+    row("roster", "actors/roster", Layer::Actor).with("bytes ed25519-dalek postcard thiserror"),
     row("peer_session", "actors/peer_session", Layer::Actor),
     row("router", "actors/router", Layer::Actor),
-    row("request_proxy", "actors/request_proxy", Layer::Actor),
+    row("request_proxy", "actors/request_proxy", Layer::Actor).tested_with("bytes"),
     row("inference_worker", "actors/inference_worker", Layer::Actor),
     row("observer", "actors/observer", Layer::Actor),
-    row("tree", "runtime/tree", Layer::Tree),
-    row("host", "runtime/host", Layer::Host),
-    row("driver-iroh", "runtime/drivers/iroh", Layer::Driver),
-    row("driver-store", "runtime/drivers/store", Layer::Driver),
-    row("driver-http", "runtime/drivers/http", Layer::Driver),
-    row("driver-control", "runtime/drivers/admin", Layer::Driver),
-    row("driver-llama", "runtime/drivers/llama", Layer::Driver),
-    row("driver-scripted", "runtime/drivers/scripted", Layer::Driver),
-    row("node", "runtime/node", Layer::Node),
-    row("simulation", "simulation", Layer::Simulation),
-    row("mesh-node", "bins/mesh-node", Layer::Program),
-    row("mesh-sim", "bins/mesh-sim", Layer::Simulator),
-    row("xtask", "bins/xtask", Layer::Free),
-    row("system-tests", "tests", Layer::Free),
+    row("tree", "runtime/tree", Layer::Tree).with("serde"),
+    row("host", "runtime/host", Layer::Host).with("dashmap ractor tokio tracing"),
+    row("driver-iroh", "runtime/drivers/iroh", Layer::Driver)
+        .with("blake3 bytes iroh thiserror tokio tracing"),
+    row("driver-store", "runtime/drivers/store", Layer::Driver)
+        .with("bytes ed25519-dalek getrandom postcard redb serde thiserror tokio tracing"),
+    row("driver-http", "runtime/drivers/http", Layer::Driver)
+        .with("bytes hyper hyper-util serde serde_json socket2 tokio tracing")
+        .tested_with("tokio"),
+    row("driver-control", "runtime/drivers/admin", Layer::Driver)
+        .with("postcard serde thiserror tokio tracing"),
+    row("driver-llama", "runtime/drivers/llama", Layer::Driver).with(
+        "bytes landlock libc llama-cpp-sys-2 minijinja minijinja-contrib postcard rustix \
+         seccompiler serde thiserror tokio tracing",
+    ),
+    row("driver-scripted", "runtime/drivers/scripted", Layer::Driver).with("tokio"),
+    row("node", "runtime/node", Layer::Node).with("thiserror tokio tracing"),
+    row("simulation", "simulation", Layer::Simulation)
+        .with("bytes ed25519-dalek postcard ractor serde tokio toml"),
+    row("mesh-node", "bins/mesh-node", Layer::Program)
+        .with("anyhow clap serde serde_json tokio toml tracing tracing-subscriber"),
+    row("mesh-sim", "bins/mesh-sim", Layer::Simulator).with("anyhow clap toml"),
+    row("xtask", "bins/xtask", Layer::Free).with("anyhow blake3 serde_json"),
+    row("system-tests", "tests", Layer::Free)
+        .with("serde_json")
+        .tested_with("anyhow bytes hyper hyper-util iroh ractor tokio"),
 ];
 
-/// Foreign crates that have one owner, so that each can be replaced by editing one folder.
+/// Foreign crates that have one owner, so that each can be replaced by editing one folder: a row
+/// of another lists them in vain.
 pub(super) const OWNED: &[(&str, &[Layer], &[&str])] = &[
     ("iroh*", &[], &["driver-iroh"]),
     ("quinn*", &[], &["driver-iroh"]),
@@ -159,6 +193,26 @@ const fn row(name: &'static str, folder: &'static str, layer: Layer) -> Crate {
         name,
         folder,
         layer,
+        foreign: Names(""),
+        tests: Names(""),
+    }
+}
+
+impl Crate {
+    /// Lists what its manifest names.
+    const fn with(self, names: &'static str) -> Self {
+        Self {
+            foreign: Names(names),
+            ..self
+        }
+    }
+
+    /// Lists what its manifest names for its tests.
+    const fn tested_with(self, names: &'static str) -> Self {
+        Self {
+            tests: Names(names),
+            ..self
+        }
     }
 }
 

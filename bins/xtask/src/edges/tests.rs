@@ -52,7 +52,7 @@ fn each_layer_may_see_what_lies_below_it() {
     );
     check(
         "driver-iroh",
-        &["messages", "kernel", "host", "iroh", "iroh-base", "tokio"],
+        &["messages", "kernel", "host", "iroh", "blake3", "tokio"],
         &[],
     );
     check("simulation", &["messages", "kernel", "tree", "toml"], &[]);
@@ -76,7 +76,7 @@ fn each_layer_may_see_what_lies_below_it() {
     check("mesh-sim", &["simulation", "clap"], &[]);
     check(
         "system-tests",
-        &["node", "simulation", "hyper", "roster"],
+        &["node", "simulation", "hyper+", "roster"],
         &[],
     );
 }
@@ -128,7 +128,7 @@ fn a_foreign_crate_with_an_owner_is_named_by_nobody_else() {
     check("node", &["iroh"], &["`iroh`, which belongs to driver-iroh"]);
     check(
         "driver-http",
-        &["redb", "axum"],
+        &["redb", "hyper"],
         &["`redb`, which belongs to driver-store"],
     );
     check(
@@ -136,7 +136,81 @@ fn a_foreign_crate_with_an_owner_is_named_by_nobody_else() {
         &["ractor"],
         &["which belongs to Host, Driver, Node"],
     );
-    check("driver-http", &["redb+"], &[]);
+}
+
+#[test]
+fn a_foreign_crate_that_a_row_does_not_list_is_found() {
+    let host = ["tokio", "dashmap", "parking_lot"];
+    let what = "host: it depends on `parking_lot`, which its row in bins/xtask/src/edges/table.rs";
+    check("host", &host, &[what]);
+    check(
+        "driver-http",
+        &["hyper", "axum"],
+        &["`axum`, which its row"],
+    );
+    check("driver-store", &["sled?"], &["`sled`, which its row"]);
+    check("node", &["tokio", "serde"], &["`serde`, which its row"]);
+    check("mesh-node", &["rand"], &["`rand`, which its row"]);
+    check("router", &["serde"], &["`serde`, which its row"]);
+    check("xtask", &["regex"], &["`regex`, which its row"]);
+}
+
+#[test]
+fn what_only_tests_name_is_listed_apart() {
+    check("driver-http", &["tokio+"], &[]);
+    check("request_proxy", &["bytes+"], &[]);
+    check("request_proxy", &["bytes"], &["it depends on `bytes`"]);
+    check("host", &["tokio+"], &["its tests depend on `tokio`"]);
+    check("driver-http", &["redb+"], &["its tests depend on `redb`"]);
+}
+
+/// What is stale in the table when this crate has these dependencies, and all others have theirs.
+fn stale(name: &str, dependencies: &[&str]) -> Vec<String> {
+    let full = |row: &table::Crate| {
+        let mut package = member(row.name, &row.foreign.iter().collect::<Vec<_>>());
+        let tests: Vec<String> = row.tests.iter().map(|name| format!("{name}+")).collect();
+        let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
+        package
+            .dependencies
+            .extend(member(row.name, &tests).dependencies);
+        package
+    };
+    let mut members: Vec<Package> = table::CRATES.iter().map(full).collect();
+    if let Some(at) = members.iter().position(|one| one.name == name) {
+        members[at] = member(name, dependencies);
+    }
+    let found = direct::stale(&members.iter().collect::<Vec<_>>());
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_listed_crate_that_no_manifest_names_is_found() {
+    assert_eq!(stale("nobody", &[]), Vec::<String>::new());
+    let table = "which bins/xtask/src/edges/table.rs lists";
+    assert_eq!(
+        stale("node", &["thiserror", "tracing", "tokio+"]),
+        [format!("node: it does not depend on `tokio`, {table}")]
+    );
+    assert_eq!(
+        stale("request_proxy", &["bytes"]),
+        [format!(
+            "request_proxy: its tests do not depend on `bytes`, {table}"
+        )]
+    );
+}
+
+#[test]
+fn a_row_of_no_crate_is_found() {
+    let members: Vec<Package> = table::CRATES[1..]
+        .iter()
+        .map(|row| member(row.name, &[]))
+        .collect();
+    let found = direct::stale(&members.iter().collect::<Vec<_>>());
+    assert!(
+        found[0]
+            .to_string()
+            .contains("messages: no crate has this name")
+    );
 }
 
 #[test]

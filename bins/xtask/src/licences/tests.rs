@@ -120,6 +120,16 @@ fn packages_come_from_the_registry_or_from_the_workspace() {
 }
 
 #[test]
+fn the_texts_of_both_own_licences_are_there() {
+    assert!(missing_texts(&|path| path.starts_with("LICENSE-")).is_empty());
+    let found = missing_texts(&|path| path == "LICENSE-MIT");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].to_string().starts_with("LICENSE-APACHE: "));
+    let none = missing_texts(&|_| false);
+    assert_eq!(none.len(), 2);
+}
+
+#[test]
 fn cargo_deny_allows_the_same_licences() {
     let deny = include_str!("../../../../deny.toml");
     let start = deny.find("allow = [").unwrap();

@@ -54,6 +54,7 @@ fn a_renamed_source_changes_the_hash() {
 fn the_wire_is_its_folder_and_what_its_frames_are_made_of_without_tests() {
     assert!(is_wire("messages/src/wire/v1/control.rs"));
     assert!(is_wire("messages/src/record.rs"));
+    assert!(is_wire("messages/src/time.rs"));
     assert!(!is_wire("messages/src/wire/v1/tests.rs"));
     assert!(!is_wire("messages/src/wire/v1/tests/golden.rs"));
     assert!(!is_wire("messages/src/router.rs"));

@@ -18,14 +18,16 @@ const MACHINE_FOLDERS: [(&str, &str); 6] = [
     ("/tm", "p/bash_jobs"),
 ];
 
-/// Long files and long lines. A line with a URL may be long: URLs do not break.
-pub(super) fn lengths(path: &str, text: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// Files that are too long.
+pub(super) fn long_file(path: &str, text: &str) -> Option<Finding> {
     let lines = text.lines().count();
-    if lines > FILE_LINES_MAX {
-        let what = format!("{lines} lines, where at most {FILE_LINES_MAX} are allowed: split it");
-        findings.push(Finding::on(path, what));
-    }
+    let what = || format!("{lines} lines, where at most {FILE_LINES_MAX} are allowed: split it");
+    (lines > FILE_LINES_MAX).then(|| Finding::on(path, what()))
+}
+
+/// Lines that are too long. One with a URL may be: URLs do not break.
+pub(super) fn long_lines(path: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let chars = line.chars().count();
         if chars > LINE_CHARS_MAX && !line.contains("https://") && !line.contains("http://") {

@@ -39,6 +39,19 @@ fn a_line_of_101_characters_is_too_long_unless_it_holds_a_url() {
 }
 
 #[test]
+fn a_line_of_101_characters_is_too_long_in_a_script_too() {
+    let long = format!("x\n{}\n", "x".repeat(101));
+    for path in ["tools/a.sh", ".ci/run", "Makefile"] {
+        check(path, &"x".repeat(100), &[]);
+        check(path, &long, &["2: 101 characters"]);
+        check(path, &"x\n".repeat(501), &[]);
+    }
+    for path in ["tools/a.py", "Cargo.toml", "docs/a.md"] {
+        check(path, &long, &[]);
+    }
+}
+
+#[test]
 fn white_space_before_a_line_end_is_found() {
     check("a.rs", "x\ny \n", &["a.rs:2: the line ends in white space"]);
     check("a.toml", "x\t\n", &["a.toml:1:"]);
@@ -147,6 +160,12 @@ fn comments_that_tell_history_are_found_across_lines() {
     check("a.rs", "let a = \"no longer\";", &[]);
 }
 
+/// The table of a page, in which one input tells nothing in one phase.
+const TABLE: &str = "\
+| input | idle | busy |
+//! |-------|------|------|
+//! | job   | -    | no   |";
+
 #[test]
 fn an_actors_page_has_exactly_the_six_headings_in_order() {
     let page = |headings: &[&str]| {
@@ -154,7 +173,8 @@ fn an_actors_page_has_exactly_the_six_headings_in_order() {
             .iter()
             .map(|one| format!("//! # {one}\n//!\n"))
             .collect();
-        format!("//! An actor.\n//!\n{}\nmod a;\n", lines.concat())
+        let lines = lines.concat();
+        format!("//! An actor.\n//!\n//! {TABLE}\n//!\n{lines}\nmod a;\n")
     };
     let all = [
         "Role",
@@ -172,8 +192,99 @@ fn an_actors_page_has_exactly_the_six_headings_in_order() {
         &page(&[&all[..], &["Table"]].concat()),
         &["they must be"],
     );
-    check(path, "//! Whom we choose.\n", &["headings are none"]);
+    check(
+        path,
+        &format!("//! Whom we choose.\n//!\n//! {TABLE}\n"),
+        &["headings are none"],
+    );
     check("actors/router/src/table.rs", "//! A table.\n", &[]);
+}
+
+#[test]
+fn an_actors_page_has_its_table_of_input_and_phase_without_an_empty_cell() {
+    let page = |table: &str| {
+        let headings = "# Role\n//! # Inputs\n//! # Output";
+        let rest = "# Invariants\n//! # Failure\n//! # After restart";
+        format!("//! An actor.\n//! {headings}\n//!\n//! {table}\n//!\n//! {rest}\nmod a;\n")
+    };
+    let path = "actors/router/src/lib.rs";
+    check(path, &page(TABLE), &[]);
+    check(path, &page(&format!("{TABLE}\n//!\n//! {TABLE}")), &[]);
+    check(path, &page("In words."), &["no table of `input` and phase"]);
+    let head = TABLE.lines().take(2).collect::<Vec<_>>().join("\n");
+    check(path, &page(&head), &["no table of `input` and phase"]);
+
+    let planted = |from: &str, to: &str, expected: &[&str]| {
+        let table = TABLE.replace(from, to);
+        assert_ne!(table, TABLE, "{from}");
+        check(path, &page(&table), expected);
+    };
+    planted("| -    |", "|      |", &["lib.rs:8: an empty cell"]);
+    planted("| job   |", "|       |", &["lib.rs:8: an empty cell"]);
+    planted("| no   |", "|      |", &["lib.rs:8: an empty cell"]);
+    planted("| busy |", "|      |", &["lib.rs:6: an empty cell"]);
+    planted("| no   |", "|", &["a row of 2 cells in a table of 3"]);
+    planted(
+        "| input",
+        "| letter",
+        &["begins with `input` and the phases"],
+    );
+    check("actors/router/src/table.rs", "//! | letter |  |\n", &[]);
+}
+
+/// In a crate with this manifest, this source's findings hold these words.
+fn check_example(manifest: &str, source: &str, expected: &[&str]) {
+    let file = |path: &str, text: &str| File {
+        path: path.to_owned(),
+        text: Some(text.to_owned()),
+    };
+    let files = [
+        file("Cargo.toml", "[workspace]\n"),
+        file("a/Cargo.toml", manifest),
+        file("a/src/a.rs", source),
+        file("ab/Cargo.toml", "[lib]\n"),
+        file("ab/src/a.rs", "/// ```\n/// run();\n/// ```\n"),
+    ];
+    let found = look_at_all(&files, &|_| true);
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), expected.len(), "{source}: {found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            found.contains(expected),
+            "`{found}` does not say `{expected}`"
+        );
+    }
+}
+
+#[test]
+fn an_example_in_a_crate_that_runs_none_is_found() {
+    let off = "[package]\nname = \"a\"\n\n[lib]\ndoctest = false\n\n[lints]\nworkspace = true\n";
+    for tags in [
+        "",
+        "rust",
+        "no_run",
+        "should_panic",
+        "compile_fail",
+        "rust,no_run",
+    ] {
+        let source = format!("/// One:\n/// ```{tags}\n/// run();\n/// ```\n");
+        let what =
+            "a/src/a.rs:2: an example that nobody runs: take `doctest = false` out of a/Cargo";
+        check_example(off, &source, &[what]);
+        check_example(off, &source.replace("///", "    //!"), &[what]);
+        check_example(&off.replace("false", "true"), &source, &[]);
+        check_example(&off.replace("[lib]", "[[bin]]"), &source, &[]);
+    }
+}
+
+#[test]
+fn a_picture_or_a_plain_comment_is_no_example() {
+    let off = "[lib]\ndoctest = false # It has none.\n";
+    let picture = "//! ```text\n//! a -> b\n//! ```\n\n";
+    check_example(off, picture, &[]);
+    check_example(off, "// ```\nlet a = \"\n/// ```\n\";\n", &[]);
+    let second = format!("{picture}/// ```\n/// run();\n/// ```\nfn f() {{}}\n");
+    check_example(off, &second, &["a/src/a.rs:5: an example"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod gateway;
 mod guard;
 mod lane;
 mod management;
+mod refusal;
 mod render;
 mod reply;
 mod server;

@@ -70,7 +70,7 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let limits = gate.front.config().limits;
     let stream = Arc::new(stream);
-    let socket = Socket::new(Arc::clone(&stream), limits.stall_time);
+    let socket = Socket::new(Arc::clone(&stream), limits.stall_time, Arc::clone(&gate));
     let service = service_fn(|request| {
         let gate = Arc::clone(&gate);
         async move { Ok::<_, Infallible>(api::serve(gate, side, request).await) }

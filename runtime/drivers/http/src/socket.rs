@@ -1,5 +1,8 @@
 //! A connection's socket: a client that takes nothing, or is gone, does not hold it for ever.
 
+use crate::call::Gate;
+use crate::refusal;
+use bytes::{Buf, Bytes};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::{Pin, pin};
@@ -27,17 +30,41 @@ pub(crate) struct Socket {
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
     discarded: usize,
+    gate: Arc<Gate>,
+    /// What is left of an answer that stands in for one of the HTTP layer's own.
+    refusal: Bytes,
 }
 
 impl Socket {
-    pub(crate) const fn new(stream: Arc<TcpStream>, stall_time: Duration) -> Self {
+    pub(crate) const fn new(stream: Arc<TcpStream>, stall_time: Duration, gate: Arc<Gate>) -> Self {
         Self {
             stream,
             stall_time,
             stalled: None,
             lingering: None,
             discarded: 0,
+            gate,
+            refusal: Bytes::new(),
         }
+    }
+
+    /// Takes an answer of the HTTP layer's own, and keeps a better one to write.
+    fn refuses(&mut self, written: &[u8]) -> bool {
+        let answer = refusal::dressed(written, || self.gate.front.mint());
+        let found = answer.is_some();
+        if let Some(answer) = answer {
+            self.refusal = answer.into();
+        }
+        found
+    }
+
+    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.refusal.is_empty() {
+            let rest = self.refusal.clone();
+            let taken = ready!(self.poll_try(cx, |stream| stream.try_write(&rest)))?;
+            self.refusal.advance(taken);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// One try to write, again when there is room. Nothing taken for too long is an error.
@@ -97,6 +124,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.refuses(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         self.poll_try(cx, |stream| stream.try_write(bytes))
     }
 
@@ -105,6 +135,11 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [head] = parts
+            && self.refuses(head)
+        {
+            return Poll::Ready(Ok(head.len()));
+        }
         self.poll_try(cx, |stream| stream.try_write_vectored(parts))
     }
 
@@ -112,12 +147,13 @@ impl AsyncWrite for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_refusal(cx)
     }
 
     /// Says that nothing more will come, then reads until the client has said so too.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_refusal(cx))?;
         if self.lingering.is_none() {
             // An error means that the client has closed it already.
             let _ = socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write);

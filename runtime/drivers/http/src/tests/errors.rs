@@ -8,7 +8,7 @@ use messages::request_proxy::Failure;
 use messages::{Address, Label, RequestId};
 use serde_json::json;
 
-fn check(response: &Response, status: u16, kind: &str, code: &str, param: Option<&str>) {
+pub(super) fn check(response: &Response, status: u16, kind: &str, code: &str, param: Option<&str>) {
     let (found_kind, found_code, found_param) = response.error();
     let found = (
         response.status(),
@@ -24,7 +24,7 @@ fn check(response: &Response, status: u16, kind: &str, code: &str, param: Option
     assert!(response.head.header("x-request-id").is_some());
 }
 
-const INVALID: &str = "invalid_request_error";
+pub(super) const INVALID: &str = "invalid_request_error";
 
 /// Status, code, parameter, and the two headers that say when to try again.
 type Row = (

@@ -110,10 +110,11 @@ async fn the_builtin_model_tells_a_long_story_and_never_the_same() {
     let (mut world, advert) = World::ready("builtin", |_| {}).await;
     let mut stories = Vec::new();
     for seed in 0..6 {
-        let prompt = chat(&[
-            (Role::System, "You are a helpful assistant."),
-            (Role::User, "Tell a long story"),
-        ]);
+        let ask_for_it = (Role::User, "Tell a long story");
+        let prompt = match seed % 2 {
+            0 => chat(&[ask_for_it]),
+            _ => chat(&[(Role::System, "You are a helpful assistant."), ask_for_it]),
+        };
         let story = ask(&mut world, &advert, prompt, 1_000_000, seed).await;
         assert!(
             story.ids.len() >= 200,
@@ -140,12 +141,8 @@ async fn the_builtin_model_counts_adds_and_knows_what_a_mesh_is() {
     let mut cases: Vec<(String, String)> = [3, 5, 10, 20]
         .map(|to| (format!("Count from 1 to {to}"), list(to)))
         .to_vec();
-    cases.extend((0..10).map(|a| {
-        (
-            format!("What is {a} + {}?", 9 - a % 4),
-            (a + 9 - a % 4).to_string(),
-        )
-    }));
+    let sums = (0..100).map(|both| (both / 10, both % 10));
+    cases.extend(sums.map(|(a, b)| (format!("What is {a} + {b}?"), (a + b).to_string())));
     let mesh = "A mesh is a group of machines that trust each other and pool their models behind \
         one endpoint.";
     let ticket = "A ticket is a signed invitation to a mesh. It has a scope, it expires, and it \
