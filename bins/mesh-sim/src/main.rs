@@ -84,20 +84,7 @@ enum Command {
     /// sources that none of them came to.
     ///
     /// Example: mesh-sim marks
-    Marks {
-        /// The folder of the scenario files.
-        #[arg(long, default_value = "simulation/scenarios")]
-        dir: PathBuf,
-        /// The swarm's first seed, and the one after the last.
-        #[arg(long, value_parser = seeds, default_value = "0..300")]
-        seeds: Range<u64>,
-        /// Threads.
-        #[arg(long, default_value_t = 2)]
-        jobs: usize,
-        /// Prints in how many worlds each mark was seen, how often, where first; the rarest first.
-        #[arg(long)]
-        verbose: bool,
-    },
+    Marks(marks::Search),
     /// Makes a failing seed's run short, and writes it into a file that outlives the code's draws.
     ///
     /// Example: mesh-sim shrink --seed 58 --out seed-58.toml
@@ -240,13 +227,9 @@ fn execute(command: Command) -> Result<()> {
             jobs,
             verbose,
             checked: !unchecked,
+            draw: simulation::swarm::Plan::draw,
         }),
-        Command::Marks {
-            dir,
-            seeds,
-            jobs,
-            verbose,
-        } => marks::run(&dir, seeds, jobs, verbose),
+        Command::Marks(search) => marks::run(&search),
         Command::Shrink {
             seed,
             attempts,

@@ -3,11 +3,12 @@
 
 use crate::scenarios::{files, read};
 use anyhow::{Result, ensure};
+use clap::Args;
 use simulation::campaign::parts;
 use simulation::marks::{Coverage, Place, catalogue, reset};
 use simulation::swarm::Plan;
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,12 +25,32 @@ struct Results {
 /// Runs some worlds, and names each when it is over. Says what is wrong with them.
 type Work = Box<dyn Fn(&mut dyn FnMut(u64, String)) -> Vec<String> + Send + Sync>;
 
+/// What is run for the marks.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// The folder of the scenario files.
+    #[arg(long, default_value = "simulation/scenarios")]
+    dir: PathBuf,
+    /// The swarm's first seed, and the one after the last.
+    #[arg(long, value_parser = crate::seeds, default_value = "0..300")]
+    seeds: Range<u64>,
+    /// Leaves out the worlds of its own: what files and seeds come to by themselves.
+    #[arg(long)]
+    without_campaign: bool,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// Prints in how many worlds each mark was seen, how often, where first; the rarest first.
+    #[arg(long)]
+    verbose: bool,
+}
+
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
-pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> Result<()> {
-    let work = work(dir, seeds)?;
+pub(crate) fn run(search: &Search) -> Result<()> {
+    let work = work(search)?;
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Results::default()));
     std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
+        for _ in 0..search.jobs.max(1) {
             scope.spawn(|| {
                 reset();
                 loop {
@@ -50,7 +71,7 @@ pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> 
     });
     let Results { coverage, failures } = results.into_inner().unwrap_or_default();
     let catalogue = catalogue();
-    if verbose {
+    if search.verbose {
         println!("   worlds     times  mark, and the first world that came to it");
         for (name, it) in coverage.rarest() {
             println!(
@@ -73,7 +94,8 @@ pub(crate) fn run(dir: &Path, seeds: Range<u64>, jobs: usize, verbose: bool) -> 
     Ok(())
 }
 
-fn work(dir: &Path, seeds: Range<u64>) -> Result<Vec<Work>> {
+fn work(search: &Search) -> Result<Vec<Work>> {
+    let Search { dir, seeds, .. } = search;
     let mut work: Vec<Work> = Vec::new();
     for file in files(dir)? {
         let scenario = read(&file)?;
@@ -96,7 +118,7 @@ fn work(dir: &Path, seeds: Range<u64>) -> Result<Vec<Work>> {
         }));
     }
     // Last: a mark that nothing else comes to is told by these.
-    for part in parts() {
+    for part in parts().into_iter().filter(|_| !search.without_campaign) {
         work.push(Box::new(move |over| {
             let failures = part.run();
             over(0, format!("the campaign's `{}`", part.name()));

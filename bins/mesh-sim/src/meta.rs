@@ -23,8 +23,16 @@ pub(crate) fn print_trace(seed: u64, shuffled: bool, show: Range<u64>) -> Result
 }
 
 /// Runs every seed twice in each order of turns.
-#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 pub(crate) fn run(seeds: Range<u64>) -> Result<()> {
+    compare(seeds, in_two_processes)
+}
+
+/// Compares what comes of each seed, in each order of turns, with what comes of it once more.
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+fn compare(
+    seeds: Range<u64>,
+    twice: impl Fn(u64, bool, Range<u64>) -> Result<(Printed, Printed)>,
+) -> Result<()> {
     let mut bad = Vec::new();
     let count = seeds.end.saturating_sub(seeds.start);
     println!(
@@ -67,7 +75,7 @@ struct Printed {
     ok: bool,
 }
 
-fn twice(seed: u64, shuffled: bool, show: Range<u64>) -> Result<(Printed, Printed)> {
+fn in_two_processes(seed: u64, shuffled: bool, show: Range<u64>) -> Result<(Printed, Printed)> {
     let one = begin(seed, shuffled, &show)?;
     let two = begin(seed, shuffled, &show)?;
     Ok((end(one)?, end(two)?))
@@ -91,4 +99,39 @@ fn end(child: Child) -> Result<Printed> {
         text: String::from_utf8_lossy(&output.stdout).into_owned(),
         ok: output.status.success(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(text: &str, ok: bool) -> Printed {
+        let text = text.to_owned();
+        Printed { text, ok }
+    }
+
+    /// What is said of two seeds of which the second comes to these two in this order of turns,
+    /// and to one and the same in the other.
+    fn check(order: bool, one: (&str, bool), two: (&str, bool), said: Option<&str>) {
+        let verdict = compare(7..9, |seed, shuffled, _| {
+            let same = || printed("1 entries", true);
+            Ok(match seed == 8 && shuffled == order {
+                true => (printed(one.0, one.1), printed(two.0, two.1)),
+                false => (same(), same()),
+            })
+        });
+        let why = verdict.err().map(|error| error.to_string());
+        assert_eq!(why.as_deref(), said);
+    }
+
+    #[test]
+    fn a_seed_that_differs_from_itself_or_fails_twice_is_named() {
+        let named = Some("seeds that are no replay: [8]");
+        for order in [false, true] {
+            check(order, ("2 entries", true), ("2 entries", true), None);
+            check(order, ("2 entries", true), ("3 entries", true), named);
+            check(order, ("2 entries", false), ("2 entries", false), named);
+            check(order, ("2 entries", true), ("2 entries", false), named);
+        }
+    }
 }

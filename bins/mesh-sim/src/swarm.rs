@@ -16,6 +16,8 @@ pub(crate) struct Campaign {
     pub(crate) jobs: usize,
     pub(crate) verbose: bool,
     pub(crate) checked: bool,
+    /// What each seed runs.
+    pub(crate) draw: fn(u64) -> Plan,
 }
 
 /// Both figures of a campaign, and what failed.
@@ -143,7 +145,7 @@ const SEED_MAX: Duration = Duration::from_secs(300);
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 fn one(seed: u64, campaign: &Campaign, results: &Mutex<Results>) {
     let verbose = campaign.verbose;
-    let mut plan = Plan::draw(seed);
+    let mut plan = (campaign.draw)(seed);
     plan.checked = campaign.checked;
     let outcome = plan.run();
     let Ok(mut results) = results.lock() else {
@@ -207,6 +209,7 @@ pub(crate) fn commit() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use simulation::swarm::Topology;
 
     #[test]
     fn a_seed_that_does_not_end_is_named() {
@@ -217,6 +220,50 @@ mod tests {
         running.end(7);
         assert_eq!(running.over(Duration::ZERO), Some(8));
         assert_eq!(running.over(SEED_MAX), None);
+    }
+
+    fn campaign(draw: fn(u64) -> Plan) -> Campaign {
+        Campaign {
+            seeds: 7..9,
+            minutes: None,
+            jobs: 2,
+            verbose: false,
+            checked: true,
+            draw,
+        }
+    }
+
+    /// Two nodes that meet, and nothing else.
+    fn quiet(seed: u64) -> Plan {
+        Plan {
+            nodes: 2,
+            engines: Vec::new(),
+            late: Vec::new(),
+            clocks: Vec::new(),
+            boxes: Vec::new(),
+            housed: Vec::new(),
+            outer: Vec::new(),
+            topology: Topology::Full,
+            rounds: 0,
+            core: vec![0, 1],
+            ..Plan::draw(seed)
+        }
+    }
+
+    /// Of one seed a node is asked for that is not there.
+    fn impossible(seed: u64) -> Plan {
+        let mut plan = quiet(seed);
+        if seed == 8 {
+            plan.core.push(9);
+        }
+        plan
+    }
+
+    #[test]
+    fn a_seed_that_fails_fails_the_campaign_and_is_named() {
+        let verdict = |draw| run(&campaign(draw)).map_err(|error| error.to_string());
+        assert_eq!(verdict(quiet), Ok(()));
+        assert_eq!(verdict(impossible), Err("1 seeds failed: [8]".to_owned()));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum Forged {
     Lost,
     /// Tokens just behind the next one.
     OneLost,
+    /// Four tokens that come next, in two frames, of which the second comes first.
+    Swapped,
     /// Others at the places of tokens that the client has.
     Changed,
     /// An end behind tokens that never came.
@@ -108,13 +110,16 @@ impl Mesh {
         let steps = self.time();
         let mut any = false;
         for attempt in ATTEMPTS {
-            any |= self.forge_reply(client, forged(how, (seed, known), attempt, steps));
+            for reply in forged(how, (seed, known), attempt, steps) {
+                any |= self.forge_reply(client, reply);
+            }
         }
         any
     }
 }
 
-fn forged(how: Forged, (seed, known): (u64, u32), attempt: u32, steps: u64) -> JobReply {
+/// The frames of one try, in the order in which they come.
+fn forged(how: Forged, (seed, known): (u64, u32), attempt: u32, steps: u64) -> Vec<JobReply> {
     let back = known.saturating_sub(3);
     let tokens = |attempt: u32, first: u32, count: u32, seed: u64| {
         let tokens = (first..first + count).map(|at| scripted::token(seed, at));
@@ -126,11 +131,12 @@ fn forged(how: Forged, (seed, known): (u64, u32), attempt: u32, steps: u64) -> J
         })
     };
     let batch = |first, count| tokens(attempt, first, count, seed);
-    match how {
+    let only = match how {
         Forged::Repeated => batch(back, known - back),
         Forged::Overlapping => batch(back, known - back + 3),
         Forged::Lost => batch(known + 40, 2),
         Forged::OneLost => batch(known + 1, 2),
+        Forged::Swapped => return vec![batch(known + 2, 2), batch(known, 2)],
         // No more than it has: what comes next it would believe.
         Forged::Changed => tokens(attempt, back, (known - back).min(2), !seed),
         Forged::Ended => JobReply::End(End {
@@ -140,5 +146,6 @@ fn forged(how: Forged, (seed, known): (u64, u32), attempt: u32, steps: u64) -> J
         }),
         Forged::Old => tokens(0, known, 1, !seed),
         Forged::Moving => JobReply::Beacon(Beacon { attempt, steps }),
-    }
+    };
+    vec![only]
 }

@@ -8,7 +8,8 @@ use messages::ports::transport::DialError;
 use std::ops::Range;
 
 impl Mesh {
-    /// Remembers from now on why jobs are refused, sessions end and dials fail.
+    /// Remembers from now on why jobs are refused, sessions end and dials fail, and what nodes show
+    /// of their network.
     pub fn hear_reasons(&mut self) {
         self.world.reasons.get_or_insert_default();
     }
@@ -37,6 +38,15 @@ impl Mesh {
     pub fn dial_error(&self, node: NodeIndex, to: NodeIndex) -> Option<&DialError> {
         let said = self.world.reasons.as_ref()?;
         said.dials.get(&(node, self.id(to)))
+    }
+
+    /// Why a node shows another as dialled and not reached; nothing where it does not show it.
+    #[must_use]
+    pub fn shown_unreached(&self, node: NodeIndex, of: NodeIndex) -> Option<&DialError> {
+        let peer = self.id(of);
+        let shown = self.world.reasons.as_ref()?.shown.get(&node)?;
+        let found = shown.unreached.iter().find(|it| it.peer == peer);
+        found.map(|it| &it.why)
     }
 
     /// Keeps these entries of the trace as text, counted from 0.

@@ -198,6 +198,9 @@ impl Known<'_> {
             | Expectation::Packets(_) => Ok(()),
             Expectation::Path(path) => self.node(path.from).and_then(|()| self.node(path.to)),
             Expectation::DialFailed(dial) => self.node(dial.from).and_then(|()| self.node(dial.to)),
+            Expectation::Unreached(shown) => {
+                self.node(shown.node).and_then(|()| self.node(shown.of))
+            }
             Expectation::Apart(groups) => self.all(&groups.between, &groups.and),
             Expectation::Jobs(at)
             | Expectation::Waiting(at)

@@ -3,6 +3,7 @@
 use super::file::{
     ActorOf, AtMost, Between, DialErrorKind, DialFailed, EndedWith, Expectation, FailedWith,
     FailureKind, ModelsAt, Nodes, NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy,
+    Unreached,
 };
 use super::run::{Asked, Run};
 use super::values::{Span, Who};
@@ -61,6 +62,7 @@ impl Run<'_> {
             Expectation::OneLink(nodes) => self.one_link(nodes),
             Expectation::Path(path) => self.path(path),
             Expectation::DialFailed(dial) => self.dial_failed(dial),
+            Expectation::Unreached(shown) => self.unreached(shown),
             Expectation::Jobs(at) => self.number("jobs", at, |node| self.mesh.jobs(node) as u64),
             Expectation::Waiting(at) => {
                 self.number("waiting letters", at, |node| self.mesh.waiting(node) as u64)
@@ -288,13 +290,18 @@ impl Run<'_> {
 
     fn dial_failed(&self, dial: &DialFailed) -> Result<(), String> {
         let DialFailed { from, to, with } = dial;
-        let wanted = match with {
-            DialErrorKind::TimedOut => DialError::TimedOut,
-            DialErrorKind::WrongPeer => DialError::WrongPeer,
-        };
         match self.mesh.dial_error(*from, *to) {
-            Some(said) if *said == wanted => Ok(()),
+            Some(said) if *said == dial_error(*with) => Ok(()),
             said => Err(format!("of its dial to {to} node {from} was told {said:?}")),
+        }
+    }
+
+    fn unreached(&self, unreached: &Unreached) -> Result<(), String> {
+        let Unreached { node, of, with } = unreached;
+        match self.mesh.shown_unreached(*node, *of) {
+            Some(shown) if *shown == dial_error(*with) => Ok(()),
+            Some(shown) => Err(format!("node {node} shows {of} as not reached: {shown:?}")),
+            None => Err(format!("node {node} does not show {of} as not reached")),
         }
     }
 
@@ -392,6 +399,13 @@ const fn refusal(why: &Refusal) -> RefusalKind {
         Refusal::EngineFailed(_) => RefusalKind::EngineFailed,
         Refusal::TooSlow => RefusalKind::TooSlow,
         Refusal::Draining => RefusalKind::Draining,
+    }
+}
+
+const fn dial_error(kind: DialErrorKind) -> DialError {
+    match kind {
+        DialErrorKind::TimedOut => DialError::TimedOut,
+        DialErrorKind::WrongPeer => DialError::WrongPeer,
     }
 }
 

@@ -6,7 +6,7 @@ mod fault;
 
 pub(crate) use expectation::{
     AtMost, DialErrorKind, DialFailed, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt,
-    Nodes, NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy,
+    Nodes, NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy, Unreached,
 };
 pub(crate) use fault::{
     Actor, ActorOf, Between, Busy, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf,

@@ -154,37 +154,43 @@ pub fn seeds_of(text: &str) -> Result<Vec<u64>, String> {
 
 /// One name of `[each]` and the values that it goes through, as they would stand in the file.
 pub(crate) fn each_of(value: &toml::Value) -> Result<Vec<String>, String> {
-    let allowed =
-        "write a list, or a range as \"0..25\", \"0..=24 by 3\" or \"0ms..500ms by 13ms\"";
     let values: Vec<String> = match value {
         toml::Value::Array(values) => values.iter().map(ToString::to_string).collect(),
         toml::Value::String(text) => {
-            let (range, by) = text.split_once(" by ").unwrap_or((text, "1"));
-            let (range, unit) =
-                range_of(range).ok_or_else(|| format!("`{text}` is no range: {allowed}"))?;
-            let by = match number_and_unit(by) {
-                Some((by, of)) if by > 0 && (of == unit || of.is_empty()) => by,
-                Some(_) | None => return Err(format!("`{by}` is no step of `{text}`: {allowed}")),
-            };
-            let by = usize::try_from(by).unwrap_or(usize::MAX);
-            let quote = if unit.is_empty() { "" } else { "\"" };
-            range
-                .step_by(by)
-                .take(POINTS_MAX + 1)
-                .map(|number| format!("{quote}{number}{unit}{quote}"))
-                .collect()
+            let ranges = text.split(", ").map(points_of);
+            ranges.collect::<Result<Vec<_>, _>>()?.concat()
         }
         toml::Value::Integer(_)
         | toml::Value::Float(_)
         | toml::Value::Boolean(_)
         | toml::Value::Datetime(_)
-        | toml::Value::Table(_) => return Err(allowed.to_owned()),
+        | toml::Value::Table(_) => return Err(RANGES.to_owned()),
     };
     match values.len() {
         0 => Err("it goes through no value at all".to_owned()),
         many if many > POINTS_MAX => Err(format!("more than {POINTS_MAX} values")),
         _ => Ok(values),
     }
+}
+
+/// How values of `[each]` are written.
+const RANGES: &str = "write a list, or ranges as \"0..25\", \"0..=24 by 3\" or \
+                      \"0ms..9ms by 1ms, 9ms..99ms by 10ms\"";
+
+/// The values of one range.
+fn points_of(text: &str) -> Result<Vec<String>, String> {
+    let (range, by) = text.split_once(" by ").unwrap_or((text, "1"));
+    let (range, unit) = range_of(range).ok_or_else(|| format!("`{text}` is no range: {RANGES}"))?;
+    let by = match number_and_unit(by) {
+        Some((by, of)) if by > 0 && (of == unit || of.is_empty()) => by,
+        Some(_) | None => return Err(format!("`{by}` is no step of `{text}`: {RANGES}")),
+    };
+    let by = usize::try_from(by).unwrap_or(usize::MAX);
+    let quote = if unit.is_empty() { "" } else { "\"" };
+    let numbers = range.step_by(by).take(POINTS_MAX + 1);
+    Ok(numbers
+        .map(|number| format!("{quote}{number}{unit}{quote}"))
+        .collect())
 }
 
 /// The product of what varies, bounded.

@@ -8,7 +8,7 @@
 use super::act::Act;
 use super::faults::Fault;
 use super::judge::Asked;
-use super::plan::Plan;
+use super::plan::{Plan, section};
 use crate::event::NodeIndex;
 use crate::{Ask, EngineFault, Mesh, secs};
 use kernel::Entropy;
@@ -24,6 +24,8 @@ const BUSY_WAIT: Micros = secs(1);
 pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
     pub(super) mesh: Mesh,
+    /// Draws the tails of rough paths.
+    pub(super) tails: Entropy,
     asked: Vec<(u64, Asked)>,
     /// What has happened, in order. It outlives a panic of the world.
     acts: &'a mut Vec<Act>,
@@ -40,6 +42,7 @@ impl<'a> Stage<'a> {
         Self {
             plan,
             mesh: plan.mesh(),
+            tails: section(plan.seed, "tails"),
             asked: Vec::new(),
             acts,
             revoked: BTreeSet::new(),

@@ -12,7 +12,7 @@ use super::plan::{index, of, one_of};
 use super::stage::Stage;
 use crate::event::NodeIndex;
 use crate::hostile::{Forged, Garbage};
-use crate::{DiskFault, Latency, Mesh, PathModel, secs};
+use crate::{DiskFault, Latency, Mesh, PathModel, Tail, secs};
 use kernel::Entropy;
 use messages::{Address, Micros};
 
@@ -24,6 +24,8 @@ const PREFILL_MAX: Micros = secs(3);
 const SLOW_DISK_MAX: Micros = secs(5);
 /// The longest clog: longer than any silence that a connection survives.
 const CLOG_MAX: Micros = secs(15);
+/// How much longer a rare packet takes: it waits for a radio to wake, or for a full queue.
+const TAIL_MAX: Micros = secs(1);
 
 impl Fault {
     /// Draws where it strikes, and strikes. Tells whether it found anybody.
@@ -38,7 +40,7 @@ impl Fault {
             Self::CutPair => cut_pair(draw, (node, nodes)),
             Self::CutOneWay => cut_one_way(draw, (node, nodes)),
             Self::Clog => clog(draw, (node, nodes)),
-            Self::Rough => roughen(draw, (node, nodes)),
+            Self::Rough => roughen((draw, &mut stage.tails), (node, nodes)),
             Self::Rebind => {
                 let node = one_of(draw, &stage.plan.movers);
                 Act::Rebind { node }
@@ -189,8 +191,9 @@ fn clog(draw: &mut Entropy, (from, nodes): (NodeIndex, usize)) -> Act {
     Act::Clog { from, to, us }
 }
 
-fn roughen(draw: &mut Entropy, (from, nodes): (NodeIndex, usize)) -> Act {
-    let (to, is) = (index(draw, nodes), rough(draw));
+fn roughen((draw, tails): (&mut Entropy, &mut Entropy), (from, nodes): (NodeIndex, usize)) -> Act {
+    let (to, mut is) = (index(draw, nodes), rough(draw));
+    is.latency.tail = tail(tails);
     Act::Path { from, to, is }
 }
 
@@ -278,6 +281,15 @@ fn rough(draw: &mut Entropy) -> PathModel {
     path.reorder_permille = one_of(draw, &[0, 5, 50]);
     path.bytes_per_sec = one_of(draw, &[None, None, Some(1_000_000), Some(100_000)]);
     path
+}
+
+/// What Wi-Fi and mobile networks do now and then; half of the rough paths never do.
+fn tail(draw: &mut Entropy) -> Tail {
+    let (permille, extra) = (
+        one_of(draw, &[0, 0, 10, 50]),
+        Micros(draw.below(TAIL_MAX.0)),
+    );
+    Tail { permille, extra }
 }
 
 /// A leaf is a stream of the transport: it ends with its ends, and is killed by nobody.

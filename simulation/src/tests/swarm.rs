@@ -1,7 +1,7 @@
 //! Seeds that draw their own mesh, workload and faults; and what they have found.
 
 use super::{ask, check_text, finish, met};
-use crate::swarm::{FAULTS, Plan, Topology};
+use crate::swarm::{Act, FAULTS, Plan, Topology};
 use crate::{Mesh, secs};
 use kernel::Entropy;
 use messages::Address;
@@ -13,13 +13,17 @@ const SEEDS: std::ops::Range<u64> = 0..40;
 #[test]
 fn every_seed_is_safe_and_makes_progress_and_every_fault_strikes() {
     let mut missing = BTreeSet::from(FAULTS);
+    let has_tail = |act: &Act| matches!(act, Act::Path { is, .. } if is.latency.tail.permille > 0);
+    let mut tails = 0;
     for seed in SEEDS {
         let outcome = Plan::draw(seed).run();
         assert_eq!(outcome.failures, Vec::<String>::new(), "seed {seed}");
         assert!(outcome.report.is_some(), "seed {seed}");
         missing.retain(|fault| !outcome.struck.contains(fault));
+        tails += outcome.acts.iter().filter(|act| has_tail(act)).count();
     }
     assert_eq!(missing, BTreeSet::new(), "found nobody to strike");
+    assert!(tails > 0, "no path takes long now and then");
 }
 
 #[test]

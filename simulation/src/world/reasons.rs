@@ -1,8 +1,10 @@
-//! What nodes say when they refuse a job, end a session or cannot dial.
+//! What nodes say when they refuse a job, end a session or cannot dial, and what they show of their
+//! network.
 
 use super::World;
 use crate::event::NodeIndex;
 use kernel::{Mail, Turn};
+use messages::observer::{Fact, Input as Observed, NetworkFact};
 use messages::peer_session::Ended;
 use messages::ports::stream::Command;
 use messages::ports::transport::DialError;
@@ -19,6 +21,8 @@ pub(crate) struct Reasons {
     pub(crate) ends: Vec<(NodeIndex, NodeId, Ended)>,
     /// Whose roster was told last, of whom, why no connection came of a dial.
     pub(crate) dials: BTreeMap<(NodeIndex, NodeId), DialError>,
+    /// What a node's observer was told last of its network.
+    pub(crate) shown: BTreeMap<NodeIndex, NetworkFact>,
 }
 
 impl World {
@@ -31,6 +35,11 @@ impl World {
         }
         if let Turn::Letter(Letter::Roster(_, roster::Input::DialFailed { peer, why })) = turn {
             reasons.dials.insert((node, *peer), why.clone());
+        }
+        if let Turn::Letter(Letter::Observer(Observed::Fact(_, fact))) = turn
+            && let Fact::Network(fact) = fact.as_ref()
+        {
+            reasons.shown.insert(node, fact.clone());
         }
     }
 

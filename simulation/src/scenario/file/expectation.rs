@@ -41,6 +41,8 @@ pub(crate) enum Expectation {
     Path(PathOf),
     /// What a node itself was told of why its last dial to another came to nothing.
     DialFailed(DialFailed),
+    /// Whom a node shows people as dialled and not reached, and why.
+    Unreached(Unreached),
     /// Jobs that the engines of a node hold.
     Jobs(NumberAt),
     /// Bytes of an answer that wait for its client, at the client's node.
@@ -180,6 +182,15 @@ pub(crate) enum PathIs {
 pub(crate) struct DialFailed {
     pub(crate) from: usize,
     pub(crate) to: usize,
+    pub(crate) with: DialErrorKind,
+}
+
+/// A node, another one, and the reason that it shows for not having reached it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unreached {
+    pub(crate) node: usize,
+    pub(crate) of: usize,
     pub(crate) with: DialErrorKind,
 }
 

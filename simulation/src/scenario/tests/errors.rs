@@ -246,8 +246,14 @@ fn what_varies_is_used_known_and_reached() {
     check(
         "[\"kill\", \"close\"]",
         "\"kill\"",
-        "line 5, each: death: `kill` is no range: write a list, or a range as \"0..25\", \
-         \"0..=24 by 3\" or \"0ms..500ms by 13ms\"",
+        "line 5, each: death: `kill` is no range: write a list, or ranges as \"0..25\", \
+         \"0..=24 by 3\" or \"0ms..9ms by 1ms, 9ms..99ms by 10ms\"",
+    );
+    check(
+        "[\"kill\", \"close\"]",
+        "\"0..4, 4..40 by x\"",
+        "line 5, each: death: `x` is no step of `4..40 by x`: write a list, or ranges as \
+         \"0..25\", \"0..=24 by 3\" or \"0ms..9ms by 1ms, 9ms..99ms by 10ms\"",
     );
 }
 

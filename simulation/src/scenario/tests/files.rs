@@ -161,6 +161,7 @@ files! {
     "34_sleeping_machine_behind_a_box" => sleeping_machine_behind_a_box,
     "35_rebind_mid_stream" => rebind_mid_stream,
     "35_server_rebinds" => server_rebinds,
+    "36_a_box_that_maps_by_address" => a_box_that_maps_by_address,
     "36_a_neighbour_has_the_address" => a_neighbour_has_the_address,
     "36_identical_private_addresses" => identical_private_addresses,
     "37_relay_first_direct_later" => relay_first_direct_later,
