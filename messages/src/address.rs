@@ -19,6 +19,8 @@ pub enum Address {
     Worker(DeviceId),
     /// Membership of one network.
     Roster(NetworkId),
+    /// The records of one network.
+    GossipStore(NetworkId),
     /// The protocol with one peer in one network.
     Session(NetworkId, NodeId),
     /// Whom we choose.
@@ -63,6 +65,7 @@ impl fmt::Display for Address {
             Self::Engine(device) => write!(f, "engine/{}", device.0),
             Self::Worker(device) => write!(f, "worker/{}", device.0),
             Self::Roster(network) => write!(f, "roster/{}", network.short()),
+            Self::GossipStore(network) => write!(f, "records/{}", network.short()),
             Self::Session(network, peer) => {
                 write!(f, "session/{}/{}", network.short(), peer.short())
             }

@@ -3,8 +3,8 @@
 
 use crate::ports::{control, engine, gateway, store, stream, transport};
 use crate::{
-    Address, DeviceId, ModelId, NetworkId, NodeId, RequestId, StreamId, inference_worker, observer,
-    peer_session, request_proxy, roster, router,
+    Address, DeviceId, ModelId, NetworkId, NodeId, RequestId, StreamId, gossip_store,
+    inference_worker, observer, peer_session, request_proxy, roster, router,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Letter {
     /// To the membership of a network.
     Roster(NetworkId, roster::Input),
+    /// To the records of a network.
+    GossipStore(NetworkId, gossip_store::Input),
     /// To the protocol with a peer.
     Session(NetworkId, NodeId, peer_session::Input),
     /// To the router.
@@ -84,6 +86,7 @@ impl Letter {
     pub const fn to(&self) -> Address {
         match self {
             Self::Roster(network, _) => Address::Roster(*network),
+            Self::GossipStore(network, _) => Address::GossipStore(*network),
             Self::Session(network, peer, _) => Address::Session(*network, *peer),
             Self::Router(_) => Address::Router,
             Self::Proxy(request, _) => Address::Proxy(*request),
@@ -103,6 +106,7 @@ impl Letter {
     pub fn class(&self) -> Class {
         match self {
             Self::Roster(_, input) => input.class(),
+            Self::GossipStore(_, input) => input.class(),
             Self::Session(_, _, input) => input.class(),
             Self::Router(input) => input.class(),
             Self::Proxy(_, input) => input.class(),
@@ -131,6 +135,7 @@ macro_rules! input_from_letter {
 }
 
 input_from_letter!(roster::Input, Letter::Roster(_, input) => input);
+input_from_letter!(gossip_store::Input, Letter::GossipStore(_, input) => input);
 input_from_letter!(peer_session::Input, Letter::Session(_, _, input) => input);
 input_from_letter!(router::Input, Letter::Router(input) => input);
 input_from_letter!(request_proxy::Input, Letter::Proxy(_, input) => input);

@@ -20,6 +20,7 @@ mod ticket;
 mod time;
 mod trace;
 
+pub mod gossip_store;
 pub mod inference_worker;
 pub mod limits;
 pub mod observer;
@@ -44,8 +45,8 @@ pub use job::{
 pub use letter::{Class, Coalesce, Letter, WrongActor};
 pub use neighbourhood::{KEEP_MAX, Neighbourhood, NeighbourhoodFault};
 pub use record::{
-    Accepting, Capabilities, Kind, ModelAdvert, Record, RecordClass, RecordError, Signature,
-    SignedRecord, Stamp,
+    Accepting, BadPrefix, Capabilities, Kind, ModelAdvert, Prefix, Record, RecordClass,
+    RecordError, RecordKey, Signature, SignedRecord, Stamp,
 };
 pub use seed::Seed;
 pub use text::Text;

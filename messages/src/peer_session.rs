@@ -3,7 +3,7 @@
 use crate::bounded::{Label, List};
 use crate::limits::{INTRODUCTIONS_MAX, REASON_BYTES_MAX};
 use crate::ports::transport::PathInfo;
-use crate::wire::latest::{ControlFrame, Deny, Introduction, Load};
+use crate::wire::latest::{ControlFrame, Deny, Gossip, Introduction, Load};
 use crate::{
     Class, Coalesce, Credential, DeviceId, Job, LinkId, ModelId, NetworkId, NodeId, RequestId,
     SignedRecord, StreamId, Wall,
@@ -114,6 +114,8 @@ pub enum Input {
         /// The job.
         job: Box<Job>,
     },
+    /// From the gossip store: say this to the peer.
+    Gossip(Box<Gossip>),
     /// From the node: it leaves.
     Leave,
 }
@@ -169,6 +171,7 @@ impl Input {
             Self::Path { .. } => Class::Coalesce(Coalesce::Path),
             Self::Inbound { job, .. } | Self::Open { job, .. } => Class::Data(job_weight(job)),
             Self::Frame { frame, .. } => Class::Frame(frame.weight()),
+            Self::Gossip(gossip) => Class::Frame(gossip.weight()),
             Self::Link { .. }
             | Self::LinkDown { .. }
             | Self::BadFrame { .. }

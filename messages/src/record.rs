@@ -1,5 +1,9 @@
 //! Replicated records: one signed register per (network, kind, author, id).
 
+mod key;
+
+pub use key::{BadPrefix, Prefix, RecordKey};
+
 use crate::bounded::{Label, List};
 use crate::limits::{ADDRS_MAX, MODELS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::{Compute, Digest, ModelId, NetworkId, NodeId};
@@ -77,6 +81,12 @@ impl Kind {
     pub const CAPABILITIES: Self = Self(1);
     /// A ticket that its owner withdrew; the id is the ticket's key.
     pub const REVOCATION: Self = Self(2);
+    /// The sessions that a node keeps, by title.
+    pub const SESSION_CATALOG: Self = Self(3);
+    /// A system prompt with its name.
+    pub const PROMPT: Self = Self(4);
+    /// What a tool may do without being asked.
+    pub const TOOL_PERMISSION: Self = Self(5);
 }
 
 /// One register's content, as its author signs it.

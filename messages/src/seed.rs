@@ -1,6 +1,6 @@
 //! What an actor is started from, again after a crash: all that it needs and nothing that it knew.
 
-use crate::{inference_worker, peer_session, request_proxy, roster};
+use crate::{gossip_store, inference_worker, peer_session, request_proxy, roster};
 use serde::{Deserialize, Serialize};
 
 /// What a child is built from.
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Seed {
     /// Membership of one network.
     Roster(roster::Seed),
+    /// The records of one network.
+    GossipStore(gossip_store::Seed),
     /// The protocol with one peer.
     Session(peer_session::Seed),
     /// Whom we choose.

@@ -11,6 +11,7 @@ mod hardships;
 mod limits;
 mod listed;
 mod members;
+mod records;
 mod storms;
 mod streams;
 mod words;
@@ -59,6 +60,7 @@ pub fn parts() -> Vec<Part> {
         crowded::PARTS,
         limits::PARTS,
         listed::PARTS,
+        records::PARTS,
     ];
     modules.concat()
 }

@@ -31,6 +31,8 @@ pub enum Kind {
     Control,
     /// The snapshot.
     Observer,
+    /// The records of a network.
+    Records,
 }
 
 /// What a turn takes, as far as its cost goes.
@@ -48,7 +50,7 @@ pub enum InputClass {
     Deadline,
 }
 
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 const CLASSES: usize = 5;
 
 /// Processing time per actor kind and input class. A turn's effects leave when its time is over;
@@ -153,6 +155,7 @@ const fn kind_of(who: Address) -> Kind {
         Address::Engine(_) => Kind::Engine,
         Address::Worker(_) => Kind::Worker,
         Address::Roster(_) => Kind::Roster,
+        Address::GossipStore(_) => Kind::Records,
         Address::Session(..) => Kind::Session,
         Address::Router => Kind::Router,
         Address::Proxy(_) => Kind::Proxy,

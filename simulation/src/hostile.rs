@@ -2,8 +2,10 @@
 //! of a node: written as packets and letters, so that it passes the same doors as all else.
 
 mod frames;
+mod records;
 
 pub use frames::{Forged, Garbage};
+pub use records::Unfit;
 
 use crate::event::{NodeIndex, Occurrence};
 use crate::mesh::{ClientId, Mesh};
@@ -13,7 +15,7 @@ use kernel::{Signer, scripted};
 use messages::limits::RECORD_BYTES_MAX;
 use messages::peer_session::{Input as Session, LinkLoss};
 use messages::ports::engine::Event;
-use messages::ports::store::Table;
+use messages::ports::store::{Asker, Table};
 use messages::request_proxy::Input as Proxy;
 use messages::roster::Input as Roster;
 use messages::wire::latest::{ControlFrame, Frame, JobReply, JobRequest};
@@ -240,7 +242,7 @@ impl Mesh {
             return false;
         };
         let ticket = grant.grant.ticket;
-        let rows = self.world.nodes[at].disk.load(self.network);
+        let rows = self.world.nodes[at].disk.load(Asker::Roster(self.network));
         let mut keys = rows.iter().map(|(key, _)| key);
         keys.any(|key| key.table == Table::Revoked && key.row.as_ref() == ticket.0)
     }

@@ -57,7 +57,7 @@ pub use drivers::gateway::{Answer, Ask, State};
 pub use drivers::store::{DiskFault, DiskReport};
 #[cfg(feature = "conformance")]
 pub use free::FreeMesh;
-pub use mesh::{Arrivals, Client, ClientId, Graph, Mesh, Process, Report};
+pub use mesh::{About, Arrivals, Client, ClientId, Graph, Mesh, Process, Report};
 pub use network::{
     Counts as NetworkCounts, Dependence, Latency, Nat, Obstacle, PathClass, PathModel, Tail,
 };

@@ -7,6 +7,7 @@ mod fills;
 mod graph;
 mod hardware;
 mod paths;
+mod records;
 mod trips;
 mod watching;
 
@@ -34,6 +35,7 @@ use std::sync::Arc;
 pub(crate) use clients::Agenda;
 pub use clients::{Arrivals, Client, Process};
 pub use graph::Graph;
+pub use records::About;
 
 /// One request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

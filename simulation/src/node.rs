@@ -264,6 +264,7 @@ impl Drivers {
                 | Address::Control
                 | Address::Worker(_)
                 | Address::Roster(_)
+                | Address::GossipStore(_)
                 | Address::Session(..)
                 | Address::Router
                 | Address::Proxy(_)
@@ -284,6 +285,7 @@ pub(crate) const fn is_driver(who: Address) -> bool {
         | Address::Control => true,
         Address::Worker(_)
         | Address::Roster(_)
+        | Address::GossipStore(_)
         | Address::Session(..)
         | Address::Router
         | Address::Proxy(_)

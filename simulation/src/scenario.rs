@@ -45,6 +45,7 @@ mod expectations;
 mod faults;
 mod file;
 mod plan;
+mod replicas;
 mod run;
 mod values;
 

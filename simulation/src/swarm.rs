@@ -28,7 +28,7 @@ pub use schedule::Schedule;
 pub use shrink::{Shrunk, kind_of, shrink};
 
 use crate::Report;
-pub use crate::hostile::{Forged, Garbage};
+pub use crate::hostile::{Forged, Garbage, Unfit};
 use std::collections::BTreeSet;
 
 /// What one seed came to.

@@ -59,6 +59,7 @@ impl InferenceWorker {
             | Address::Transport
             | Address::Worker(_)
             | Address::Roster(_)
+            | Address::GossipStore(_)
             | Address::Session(..)
             | Address::Gateway
             | Address::Control => {}
@@ -96,6 +97,7 @@ impl InferenceWorker {
                 report::tell_load(network, self.seed.device, self.load(), out);
             }
             Address::Roster(_)
+            | Address::GossipStore(_)
             | Address::Store
             | Address::Transport
             | Address::Stream(_)
@@ -148,6 +150,7 @@ impl InferenceWorker {
             Letter::Stream(..)
             | Letter::Proxy(..)
             | Letter::Session(..)
+            | Letter::GossipStore(..)
             | Letter::Worker(..)
             | Letter::Transport(_)
             | Letter::Gateway(_)

@@ -2,6 +2,7 @@
 
 use crate::PeerSession;
 use kernel::{Deadline, How, Outbox};
+use messages::gossip_store::Input as Records;
 use messages::observer;
 use messages::peer_session::Ended;
 use messages::wire::latest::{ControlFrame, Deny};
@@ -87,7 +88,9 @@ impl PeerSession {
             return;
         }
         self.ended = Some(why.clone());
-        self.active = false;
+        if std::mem::take(&mut self.active) {
+            self.tell_records(Records::Gone, out);
+        }
         if let Some(deny) = deny {
             self.send(ControlFrame::Deny(deny), out);
         }

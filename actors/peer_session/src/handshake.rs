@@ -4,8 +4,9 @@
 //! what its receiver knew; whoever greets sends its Proof and its Admit behind the greeting, in
 //! order, so both sides come together again whatever was lost before.
 
-use crate::{PeerSession, Phase};
+use crate::PeerSession;
 use kernel::Outbox;
+use messages::gossip_store::Input as Records;
 use messages::peer_session::{Ended, Verdict};
 use messages::roster;
 use messages::wire::latest::{ControlFrame, Deny, Hello, VERSION};
@@ -25,6 +26,33 @@ pub(crate) struct Talk {
     pub(crate) judged: Judged,
     /// Whether the peer admits this side.
     pub(crate) admitted: bool,
+}
+
+/// How far the session is, over the link in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waiting for the peer's Hello.
+    Greeting,
+    /// Waiting for the peer's Proof and for the verdict on it.
+    Judging,
+    /// The peer is admitted and was told; waiting for its own Admit.
+    Admitting,
+    /// Both sides admit each other.
+    Active,
+    /// Over.
+    Closing,
+}
+
+impl Phase {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Judging => "judging",
+            Self::Admitting => "admitting",
+            Self::Active => "active",
+            Self::Closing => "closing",
+        }
+    }
 }
 
 /// How far this side is with the peer's Proof.
@@ -250,6 +278,7 @@ impl PeerSession {
                     "session: a handshake begins anew under an active session"
                 );
                 self.active = false;
+                self.tell_records(Records::Gone, out);
                 self.handshake_until = now.mono + HANDSHAKE;
             }
             (true, true) | (false, false) => {}
@@ -272,6 +301,7 @@ impl PeerSession {
         out.tell(self.to_roster(roster::Input::Active {
             peer: self.seed.peer,
         }));
+        self.tell_records(Records::Active, out);
         if let Some(load) = self.load {
             self.send(ControlFrame::Load(load), out);
         }

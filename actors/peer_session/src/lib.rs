@@ -8,27 +8,31 @@
 //!
 //! # Inputs
 //! `peer_session::Input`: links and membership from the roster, frames and streams from the
-//! transport, jobs from requests. `Down` of the streams that it counts, of the transport, and of
-//! the router, the roster and the snapshot, which are told again what they knew.
+//! transport, jobs from requests, what to say of records from the gossip store. `Down` of the
+//! streams that it counts, of the transport, and of the router, the roster, the gossip store and
+//! the snapshot, which are told again what they knew.
 //!
 //! # Output
 //! On the link: `Hello`; `Proof` once the peer's Hello is here; `Admit` once the roster admits the
 //! peer; `Deny` last. When both sides have admitted each other, in this order: `Roster::Active`,
-//! the load, a ping, `Router::Peer`. The *end* is, in this order: `Deny` where this side refuses,
+//! `GossipStore::Active`, the load, a ping, `Router::Peer`. The *end* is, in this order:
+//! `GossipStore::Gone` where the session was active, `Deny` where this side refuses,
 //! `Transport::Close` of every link, `NotOpened` for streams that were asked for, `PeerGone`,
 //! `Ended`, `Forget`, and the session's own stop. A life begins with Started, and with it alone:
-//! it watches its four neighbours and says Hello.
+//! it watches its five neighbours and says Hello.
 //!
 //! Phases are those of the link in use. A greeting is a Hello without [`Hello::ANSWER`], an answer
-//! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, a ping and "fresh";
-//! "fresh" and "stale" are `Router::Peer`, which also says when the pings of running jobs stay
-//! unanswered; "serve" is `Stream::Serve`, `Worker::Job` and a watch; "opened" is a watch and
-//! `Proxy::Opened`, "no" is `NotOpened`; "born" is a watch on each of the four neighbours; "·" is
-//! nothing, "later" what the turn after 200 ms does. Who is absent is looked for after 10 s; a
-//! "ping" is any frame that is repeated anyway, "news" what the peer says of members. Facts for
-//! people are left out; changes of the peer's adverts, load and path reach the router within 100
-//! ms, and people are shown the models that the router was told of, in the same turn: never one
-//! that no request would find.
+//! one with it; "anew" is an answer and a Proof; "up" is `Roster::Active`, "records", a ping and
+//! "fresh"; "records" and "parted" are `Active` and `Gone` to the gossip store, "heard" what the
+//! peer says of records and "gossip" what it is told of them; "fresh" and "stale" are
+//! `Router::Peer`, which also says when the pings of running jobs stay unanswered; "serve" is
+//! `Stream::Serve`, `Worker::Job` and a watch; "opened" is a watch and `Proxy::Opened`, "no" is
+//! `NotOpened`; "born" is a watch on each of the five neighbours; "·" is nothing, "later" what the
+//! turn after 200 ms does. Who is absent is looked for after 10 s; a "ping" is any frame whose loss
+//! is made up for anyway, "news" what the peer says of members. Facts for people are left out;
+//! changes of the peer's adverts, load and path reach the router within 100 ms, and people are
+//! shown the models that the router was told of, in the same turn: never one that no request would
+//! find.
 //!
 //! | input          | greeting  | judging      | admitting    | active               | closing    |
 //! |----------------|-----------|--------------|--------------|----------------------|------------|
@@ -37,8 +41,8 @@
 //! | Link, known    | ·         | ·            | ·            | ·                    | link up    |
 //! | LinkDown       | end       | end          | end          | end                  | ·          |
 //! | LinkDown other | ·         | ·            | ·            | ·                    | ·          |
-//! | greeting       | proof     | anew         | anew         | anew, stale          | ·          |
-//! | answer         | proof     | ·            | ·            | stale                | ·          |
+//! | greeting       | proof     | anew         | anew         | anew, parted, stale  | ·          |
+//! | answer         | proof     | ·            | ·            | parted, stale        | ·          |
 //! | Hello, foreign | deny, end | deny, end    | deny, end    | deny, end            | ·          |
 //! | Proof          | hello     | judge        | ·            | ·                    | ·          |
 //! | Admit          | ·         | ·            | up           | ·                    | ·          |
@@ -48,6 +52,7 @@
 //! | Introductions  | ·         | ·            | ·            | introduced           | ·          |
 //! | Load of peer   | ·         | ·            | ·            | ·                    | ·          |
 //! | Revoke of peer | ·         | ·            | ·            | revoked              | ·          |
+//! | Gossip of peer | ·         | ·            | ·            | heard                | ·          |
 //! | Leave(false)   | ·         | ·            | ·            | stale                | ·          |
 //! | Leave(true)    | ·         | ·            | ·            | end                  | ·          |
 //! | BadFrame       | deny, end | deny, end    | deny, end    | deny, end            | ·          |
@@ -60,6 +65,7 @@
 //! | Unknown        | ·         | ·            | ·            | ·                    | ·          |
 //! | Introduce      | ·         | ·            | ·            | members              | ·          |
 //! | Revoke         | ·         | ·            | ·            | revoke               | ·          |
+//! | Gossip         | ·         | ·            | ·            | gossip               | ·          |
 //! | Load           | ·         | ·            | ·            | load                 | ·          |
 //! | Serves         | ·         | ·            | ·            | ·                    | ·          |
 //! | Cut            | deny, end | deny, end    | deny, end    | deny, end            | ·          |
@@ -71,9 +77,11 @@
 //! | Router down    | watch     | watch        | watch        | watch, fresh         | ·          |
 //! | Roster down    | watch     | watch, judge | watch, judge | watch, judge, active | ·          |
 //! | Observer down  | watch     | watch        | watch        | watch                | ·          |
+//! | Records down   | watch     | watch        | watch        | watch, records       | ·          |
 //! | Router absent  | ·         | ·            | ·            | ·                    | ·          |
 //! | Roster absent  | ·         | ·            | ·            | ·                    | ·          |
 //! | Observer absent | ·        | ·            | ·            | ·                    | ·          |
+//! | Records absent | ·         | ·            | ·            | ·                    | ·          |
 //! | Stream down    | ·         | ·            | ·            | ·                    | ·          |
 //! | Another down   | ·         | ·            | ·            | ·                    | ·          |
 //! | frame Returned | end       | end          | end          | end                  | ·          |
@@ -101,7 +109,8 @@
 //! # Failure
 //! None of its own. What a peer may do wrong ends the session with a `Deny` that says so, or is
 //! dropped and counted. A letter lost on the way to the transport is a hole in an ordered stream
-//! and ends the session too, unless it is one that is repeated anyway.
+//! and ends the session too, unless its loss is made up for anyway: pings and loads are repeated,
+//! and records are compared.
 //!
 //! # After restart
 //! Begins as new on the seed's link: it greets, and the peer answers and proves itself anew, while
@@ -121,7 +130,7 @@ mod sleep;
 mod streams;
 
 use ending::Leave;
-use handshake::{GREET_AGAIN, HANDSHAKE, HelloBudget};
+use handshake::{GREET_AGAIN, HANDSHAKE, HelloBudget, Phase};
 use kernel::{Ctx, Deadline, Failure, Machine, Outbox, Signal, View};
 use links::{Link, Links};
 use liveness::Liveness;
@@ -130,8 +139,8 @@ use messages::peer_session::{Ended, Input, Seed};
 use messages::ports::transport;
 use messages::wire::latest::{ControlFrame, Deny, Introduction, Load};
 use messages::{
-    DeviceId, Label, Letter, LinkId, List, ModelId, Mono, Now, Wall, limits::INTRODUCTIONS_MAX,
-    roster,
+    DeviceId, Label, Letter, LinkId, List, ModelId, Mono, Now, Wall, gossip_store,
+    limits::INTRODUCTIONS_MAX, roster,
 };
 use neighbours::Neighbours;
 use report::{Advertised, Report};
@@ -164,33 +173,6 @@ pub struct PeerSession {
     ended: Option<Ended>,
     /// Frames that came before admission, or out of order.
     dropped: u64,
-}
-
-/// How far the session is, over the link in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Waiting for the peer's Hello.
-    Greeting,
-    /// Waiting for the peer's Proof and for the verdict on it.
-    Judging,
-    /// The peer is admitted and was told; waiting for its own Admit.
-    Admitting,
-    /// Both sides admit each other.
-    Active,
-    /// Over.
-    Closing,
-}
-
-impl Phase {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Greeting => "greeting",
-            Self::Judging => "judging",
-            Self::Admitting => "admitting",
-            Self::Active => "active",
-            Self::Closing => "closing",
-        }
-    }
 }
 
 impl PeerSession {
@@ -265,7 +247,8 @@ impl PeerSession {
             | ControlFrame::Introductions(_)
             | ControlFrame::Load(_)
             | ControlFrame::Revoke(_)
-            | ControlFrame::Leave(_) => self.dropped += 1,
+            | ControlFrame::Leave(_)
+            | ControlFrame::Gossip(_) => self.dropped += 1,
         }
     }
 
@@ -278,6 +261,10 @@ impl PeerSession {
             ControlFrame::Load(load) => self.peer.load = load,
             ControlFrame::Revoke(record) => self.on_revoke(record, out),
             ControlFrame::Leave(at_once) => self.on_peer_leaves(now, at_once, out),
+            ControlFrame::Gossip(gossip) => {
+                let heard = gossip_store::Input::Heard(self.seed.peer, gossip);
+                out.tell(Letter::GossipStore(self.seed.network, heard));
+            }
             ControlFrame::Hello(_)
             | ControlFrame::Proof(_)
             | ControlFrame::Admit(())
@@ -369,6 +356,7 @@ impl Machine for PeerSession {
             | Input::Serves(_)
             | Input::Cut(_)
             | Input::Release
+            | Input::Gossip(_)
             | Input::Leave
                 if over => {}
             Input::LinkDown { link, why } => self.on_link_down(now, link, why, out),
@@ -384,8 +372,9 @@ impl Machine for PeerSession {
                 self.send(ControlFrame::Introductions(entries), out);
             }
             Input::Revoke(record) if self.active => self.send(ControlFrame::Revoke(record), out),
-            // The roster says both again when the session is active.
-            Input::Introduce(_) | Input::Revoke(_) => {}
+            Input::Gossip(gossip) if self.active => self.send(ControlFrame::Gossip(gossip), out),
+            // The roster says both again when the session is active; the records are compared.
+            Input::Introduce(_) | Input::Revoke(_) | Input::Gossip(_) => {}
             Input::Load(load) => {
                 let news = self.load.replace(load) != Some(load);
                 if news && self.active {

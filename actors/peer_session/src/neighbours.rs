@@ -3,11 +3,14 @@
 use crate::PeerSession;
 use crate::streams::BUSY;
 use kernel::{Deadline, Exit, Outbox, ReturnReason};
+use messages::gossip_store::Input as Records;
 use messages::inference_worker::{self, Sink};
 use messages::peer_session::{Ended, LinkLoss};
 use messages::ports::{stream, transport};
 use messages::wire::latest::ControlFrame;
-use messages::{Address, Letter, List, Micros, Mono, Now, SignedRecord, request_proxy, roster};
+use messages::{
+    Address, Letter, List, Micros, Mono, NodeId, Now, SignedRecord, request_proxy, roster,
+};
 use std::collections::VecDeque;
 
 /// What is owed to neighbours.
@@ -93,6 +96,11 @@ impl PeerSession {
         out.tell(self.to_roster(roster::Input::Revoked { from, record }));
     }
 
+    /// Tells the gossip store of the peer.
+    pub(crate) fn tell_records(&self, what: fn(NodeId) -> Records, out: &mut Outbox) {
+        out.tell(Letter::GossipStore(self.seed.network, what(self.seed.peer)));
+    }
+
     /// The actors whose loss is noticed here, but for streams.
     pub(crate) const fn watched(&self) -> [Address; NEIGHBOURS_MAX] {
         let roster = Address::Roster(self.seed.network);
@@ -101,6 +109,7 @@ impl PeerSession {
             roster,
             Address::Transport,
             Address::Observer,
+            Address::GossipStore(self.seed.network),
         ]
     }
 
@@ -112,7 +121,7 @@ impl PeerSession {
             Address::Stream(stream) => self.streams.forget(stream),
             // Its connections died with it.
             Address::Transport => self.end(Ended::LinkLost(LinkLoss::Reset), None, out),
-            Address::Router | Address::Roster(_) | Address::Observer => {
+            Address::Router | Address::Roster(_) | Address::GossipStore(_) | Address::Observer => {
                 let returns = why.is_abnormal() && !matches!(why, Exit::StartFailed(_));
                 kernel::sometimes!(!returns, "session: a neighbour is away");
                 match returns {
@@ -139,6 +148,8 @@ impl PeerSession {
         match who {
             Address::Router => self.report.router_lost(),
             Address::Observer => self.report.fact_lost(),
+            Address::GossipStore(_) if self.active => self.tell_records(Records::Active, out),
+            Address::GossipStore(_) => {}
             Address::Roster(_) => {
                 // In this order: the roster then knows who is no member any more before it judges,
                 // and the member before its session.
@@ -223,11 +234,20 @@ impl PeerSession {
             }
             Letter::Router(_) => self.report.router_again(now.mono + again(why)),
             Letter::Roster(_, input) => self.on_untold_roster(now, input, why),
+            Letter::GossipStore(network, Records::Active(_))
+                if matches!(why, ReturnReason::Busy | ReturnReason::ParkFull) =>
+            {
+                kernel::sometimes!(true, "session: the gossip store is told again");
+                let store = Address::GossipStore(network);
+                self.neighbours.away.retain(|(_, away)| *away != store);
+                self.neighbours.away.push((now.mono + UNSENT_AGAIN, store));
+            }
             // Of the rest, a newer letter or the other side's Down covers what is lost.
             Letter::Transport(_)
             | Letter::Worker(..)
             | Letter::Proxy(..)
             | Letter::Session(..)
+            | Letter::GossipStore(..)
             | Letter::Observer(_)
             | Letter::Stream(..)
             | Letter::Engine(..)
@@ -237,10 +257,14 @@ impl PeerSession {
         }
     }
 
-    /// A hole in the control stream: pings and loads are repeated anyway, the rest is not.
+    /// A hole in the control stream: pings and loads are repeated anyway, and what is lost of
+    /// records is found by their digests; the rest is not.
     fn on_unsent_frame(&mut self, frame: &ControlFrame, out: &mut Outbox) {
         match frame {
-            ControlFrame::Ping(_) | ControlFrame::Pong(_) | ControlFrame::Load(_) => {}
+            ControlFrame::Ping(_)
+            | ControlFrame::Pong(_)
+            | ControlFrame::Load(_)
+            | ControlFrame::Gossip(_) => {}
             ControlFrame::Hello(_)
             | ControlFrame::Proof(_)
             | ControlFrame::Admit(())
@@ -258,7 +282,8 @@ impl PeerSession {
         match input {
             roster::Input::Judge { .. } => self.ask_at = self.ask_at.map(|_| at),
             // A roster that is not there is told all when it is back.
-            roster::Input::Active { .. } if why != ReturnReason::Busy => {}
+            roster::Input::Active { .. }
+                if matches!(why, ReturnReason::NoActor | ReturnReason::StartFailed) => {}
             roster::Input::Introduced { .. }
             | roster::Input::Revoked { .. }
             | roster::Input::Active { .. } => self.neighbours.keep(input, at),
@@ -287,8 +312,8 @@ const fn again(why: ReturnReason) -> Micros {
     }
 }
 
-/// Router, roster, transport, snapshot.
-const NEIGHBOURS_MAX: usize = 4;
+/// Router, roster, transport, snapshot, records.
+const NEIGHBOURS_MAX: usize = 5;
 /// Letters kept for a roster without room: what the peer says while it restarts.
 const UNSENT_MAX: usize = 16;
 /// Revocations kept for a roster that restarts: as many as a peer passes on at once.

@@ -1,6 +1,7 @@
 //! What the router and the snapshot are told of the peer: on change, and not too often.
 
-use crate::{PeerSession, Phase};
+use crate::PeerSession;
+use crate::handshake::Phase;
 use kernel::{Deadline, Outbox};
 use messages::limits::{MODELS_MAX, NAME_BYTES_MAX};
 use messages::observer::{self, Fact, FactKey, PeerFact};

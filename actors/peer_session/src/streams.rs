@@ -1,6 +1,7 @@
 //! Job streams: opened, admitted and counted here. Their bytes pass elsewhere.
 
-use crate::{PeerSession, Phase};
+use crate::PeerSession;
+use crate::handshake::Phase;
 use kernel::Outbox;
 use messages::inference_worker::{self, Sink};
 use messages::limits::JOBS_PER_PEER_MAX;

@@ -83,6 +83,7 @@ impl RequestProxy {
             | Letter::Gateway(_)
             | Letter::Stream(..)
             | Letter::Roster(..)
+            | Letter::GossipStore(..)
             | Letter::Proxy(..)
             | Letter::Observer(_)
             | Letter::Transport(_)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kernel::{Deadline, Outbox};
 use messages::limits::NAME_BYTES_MAX;
 use messages::ports::control::Answer;
-use messages::ports::store::{Command, Item, Key, Table as Rows};
+use messages::ports::store::{Asker, Command, Item, Key, Table as Rows};
 use messages::{
     Credential, Kind, Label, Letter, Micros, Mono, NodeId, Now, QueryId, SignedRecord, Stamp,
     TicketKey, Token, Wall,
@@ -102,9 +102,8 @@ impl Roster {
     }
 
     fn send_writes(&self, token: Token, writes: Writes, out: &mut Outbox) {
-        let network = self.seed.network;
         out.tell(Letter::Store(Command::Commit {
-            network,
+            asker: Asker::Roster(self.seed.network),
             token,
             writes,
         }));
@@ -316,7 +315,9 @@ impl Roster {
                     Err(_) => return false,
                 }
             }
-            (Rows::Issued | Rows::Revoked | Rows::Members | Rows::Stamps, _) => return false,
+            (Rows::Issued | Rows::Revoked | Rows::Members | Rows::Stamps | Rows::Records, _) => {
+                return false;
+            }
         }
         true
     }

@@ -9,7 +9,7 @@
 //! `roster::Input`: links and failed dials from the transport; credentials, introductions,
 //! revocations and ends from sessions; models and load from workers; rows and confirmations from
 //! the store; a human's requests from the control socket; what requests want from the router.
-//! `Down` of sessions and of all these.
+//! `Down` of sessions, of all these and of the gossip store.
 //!
 //! # Output
 //! For a link: the session's start, then `Link`, `Serves`, `Load`, and a watch on it. For a
@@ -17,24 +17,26 @@
 //! active members, a page at a time. Later news goes to each active session once, but to whoever
 //! it came from. A revocation is written, then cuts off whoever came by its ticket (`Cut`), then
 //! goes to the other sessions. This node's own record and a new ticket are written before anybody
-//! sees them. Where there are more sessions than are kept, `Release` to one that may go.
+//! sees them. Where there are more sessions than are kept, `Release` to one that may go. The gossip
+//! store is told of all members when the roster is ready and when the store begins anew, and of
+//! each membership in the turn in which it begins (`Member`) or ends (`Stranger`).
 //!
 //! A roster is *loading* until the store has answered, then *ready*; *leaving* once the node is.
 //! "serves" and "busy" are `Serves` and `Load` to a session, "meet" is both and a watch on it,
-//! "ask" is `Attach` to a worker, "greet" is "attach" and "ask" with a watch on each and on the
-//! snapshot, "write" a commit; "·" is nothing, "later" what a turn does that this plans, or the
-//! session's Down. A neighbour is absent where it is not there or cannot be started, a session
-//! lost where it is gone without a word; "news" are members or a revocation. "Another" is whoever
-//! the roster does not watch, and a letter for which its neighbour's Down, or a turn that comes
-//! anyway, makes up. Facts for people are left out. The rows are of a roster that serves one
-//! device and has the owner as its only contact; those of the *owner* are of one that listens. An
-//! unknown session that speaks is one of an earlier life's. A life begins with Started, and with
-//! it alone.
+//! "ask" is `Attach` to a worker, "greet" is "attach" and "ask" with a watch on each, on the
+//! snapshot and, last, on the gossip store; "members" is `Members` to the latter, "write" a commit;
+//! "·" is nothing, "later" what a turn does that this plans, or the session's Down. A neighbour is
+//! absent where it is not there or cannot be started, a session lost where it is gone without a
+//! word; "news" are members or a revocation. "Another" is whoever the roster does not watch, and a
+//! letter for which its neighbour's Down, or a turn that comes anyway, makes up. `Member`,
+//! `Stranger` and facts for people are left out. The rows are of a roster that serves one device
+//! and has the owner as its only contact; those of the *owner* are of one that listens. An unknown
+//! session that speaks is one of an earlier life's. A life begins with Started, and with it alone.
 //!
 //! | input               | loading              | ready                | leaving           |
 //! |---------------------|----------------------|----------------------|-------------------|
-//! | Started             | watch, load, greet   | watch, greet         | watch, greet      |
-//! | Loaded              | dial                 | ·                    | ·                 |
+//! | Started             | watch, load, greet   | watch, greet, members | watch, greet, members |
+//! | Loaded              | members, dial        | ·                    | ·                 |
 //! | Committed           | ·                    | ·                    | ·                 |
 //! | CommitFailed        | ·                    | ·                    | ·                 |
 //! | Bound               | ·                    | ·                    | ·                 |
@@ -65,10 +67,12 @@
 //! | Transport down      | watch, attach        | watch, attach        | watch, attach     |
 //! | Worker down         | watch, ask           | watch, ask           | watch, ask        |
 //! | Observer down       | watch                | watch                | watch             |
+//! | Records down        | watch                | watch, members       | watch, members    |
 //! | Store absent        | later watch, load    | later watch          | later watch       |
 //! | Transport absent    | later watch, attach  | later watch, attach  | later watch, attach |
 //! | Worker absent       | serves, later watch, ask | serves, later watch, ask | later watch, ask |
 //! | Observer absent     | later watch          | later watch          | later watch       |
+//! | Records absent      | later watch          | later watch, members | later watch, members |
 //! | Session fails       | link, meet           | link, meet           | ·                 |
 //! | Session spent       | stop, close          | stop, close          | ·                 |
 //! | Session ends        | ·                    | ·                    | ·                 |
@@ -80,6 +84,7 @@
 //! | News Returned       | ·                    | later introduce      | later introduce   |
 //! | Dial Returned       | ·                    | later dial           | ·                 |
 //! | Attach Returned     | later watch, attach  | later watch, attach  | later watch, attach |
+//! | Members Returned    | later watch          | later watch, members | later watch, members |
 //! | Ask Returned        | later watch, ask     | later watch, ask     | later watch, ask  |
 //! | Commit Returned     | later write          | later write          | later write       |
 //! | Another Returned    | ·                    | ·                    | ·                 |
@@ -287,6 +292,7 @@ impl Roster {
             self.catch_up.begin(peer);
         }
         self.look_at_own_membership(now);
+        self.tell_all_members(out);
         self.dial(now, out);
         self.catch_up(now, out);
         self.plan_members(now);
@@ -381,6 +387,7 @@ impl Machine for Roster {
         self.plan_members(now);
         self.gauge();
         self.report(out);
+        self.tell_members(out);
         Ok(())
     }
 
@@ -395,6 +402,7 @@ impl Machine for Roster {
         }
         self.gauge();
         self.report(out);
+        self.tell_members(out);
         Ok(())
     }
 
@@ -447,6 +455,7 @@ impl Machine for Roster {
         }
         self.gauge();
         self.report(out);
+        self.tell_members(out);
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Who belongs, as far as this node knows, and where they may be reached.
 
 mod holders;
+mod restoring;
 mod returns;
+mod telling;
 
 use crate::hearsay::{Lane, Presence, Room, Tally, Via};
 use crate::standing::Standing;
@@ -33,6 +35,8 @@ pub(crate) struct Member {
     seen: Mono,
     /// Whether it was here before, and is again: nobody was told yet.
     back: bool,
+    /// Whether the gossip store knows of it.
+    told: bool,
 }
 
 /// How a member came to be known: whoever holds a ticket can sign any number of credentials, and
@@ -100,6 +104,8 @@ pub(crate) struct Table {
     tally: Tally,
     /// Members whose durable row is out of date.
     dirty: BTreeSet<NodeId>,
+    /// Whose membership began or ended since the gossip store was told.
+    untold: BTreeSet<NodeId>,
 }
 
 impl Table {
@@ -120,6 +126,7 @@ impl Table {
             members: BTreeMap::new(),
             tally: Tally::default(),
             dirty: BTreeSet::new(),
+            untold: BTreeSet::new(),
         }
     }
 
@@ -195,6 +202,7 @@ impl Table {
             here: true,
             seen: now,
             back: false,
+            told: false,
         };
         self.put(peer, member);
         self.dirty.insert(peer);
@@ -245,6 +253,9 @@ impl Table {
     fn put(&mut self, peer: NodeId, member: Member) {
         let (lane, presence) = (member.lane(), member.presence());
         self.tally.insert(lane, presence, member.seen, peer);
+        if !member.told {
+            self.untold.insert(peer);
+        }
         self.members.insert(peer, member);
     }
 
@@ -315,74 +326,12 @@ impl Table {
                 here: false,
                 seen: now,
                 back: false,
+                told: false,
             },
         };
         self.put(author, member);
         self.dirty.insert(author);
         Ok(evicted)
-    }
-
-    /// A member from the database. What was heard since is kept where it is newer.
-    pub(crate) fn restored(
-        &mut self,
-        now: Mono,
-        peer: NodeId,
-        credential: Credential,
-        known: Known,
-        record: Option<SignedRecord>,
-    ) {
-        let value = record
-            .as_ref()
-            .and_then(|record| record.record.value.as_deref());
-        let said = value
-            .and_then(|value| Capabilities::decode(value).ok())
-            .unwrap_or_default();
-        let news = record.as_ref().is_some_and(|record| self.is_news(record));
-        if let Some(mut member) = self.take(peer) {
-            if known > member.known {
-                if !member.is_judged() {
-                    member.credential = credential;
-                }
-                member.known = known;
-            }
-            if news {
-                member.serves = models_of(&said);
-                (member.record, member.addrs) = (record, said.addrs);
-                self.dirty.insert(peer);
-            }
-            return self.restore(peer, member);
-        }
-        let member = Member {
-            credential,
-            known,
-            record,
-            serves: models_of(&said),
-            addrs: said.addrs,
-            via: Via::Before,
-            here: false,
-            seen: now,
-            back: false,
-        };
-        self.restore(peer, member);
-    }
-
-    /// Puts a member in, if there is room; its row goes with the next batch if there is none.
-    fn restore(&mut self, peer: NodeId, member: Member) {
-        let room = match member.presence() {
-            Presence::Here => true,
-            Presence::Lasted => {
-                // Who was here goes before who was only heard of.
-                let least = self.tally.least().filter(|_| self.is_full());
-                self.drop_members(least);
-                !self.is_full()
-            }
-            Presence::Heard => self.tally.room(member.lane(), self.is_full()) == Room::Free,
-        };
-        kernel::sometimes!(!room, "roster: a stored member finds no room");
-        match room {
-            true => self.put(peer, member),
-            false => drop(self.dirty.insert(peer)),
-        }
     }
 
     /// What a peer is known by.
@@ -402,6 +351,7 @@ impl Table {
     pub(crate) fn drop_member(&mut self, peer: NodeId) {
         if self.take(peer).is_some() {
             self.dirty.insert(peer);
+            self.untold.insert(peer);
         }
     }
 

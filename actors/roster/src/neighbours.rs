@@ -42,7 +42,8 @@ impl Roster {
     pub(crate) fn greet_neighbours(&mut self, now: Now, out: &mut Outbox) {
         let workers = self.advert.devices().into_iter().map(Address::Worker);
         let others = [Address::Store, Address::Transport, Address::Observer];
-        for who in others.into_iter().chain(workers) {
+        let records = Address::GossipStore(self.seed.network);
+        for who in others.into_iter().chain(workers).chain([records]) {
             self.greet(now, who, out);
         }
     }
@@ -56,7 +57,7 @@ impl Roster {
             Address::Store => {
                 if let Phase::Loading { again } = &mut self.phase {
                     *again = now.mono + LOAD_AGAIN;
-                    out.tell(Letter::Store(store::Command::Load(network)));
+                    self.load(out);
                 }
                 self.write_again(out);
             }
@@ -70,6 +71,7 @@ impl Roster {
                 ));
             }
             Address::Observer => self.fact = None,
+            Address::GossipStore(_) => self.tell_all_members(out),
             Address::Stream(_)
             | Address::Engine(_)
             | Address::Roster(_)
@@ -79,6 +81,11 @@ impl Roster {
             | Address::Gateway
             | Address::Control => {}
         }
+    }
+
+    fn load(&self, out: &mut Outbox) {
+        let asker = store::Asker::Roster(self.seed.network);
+        out.tell(Letter::Store(store::Command::Load(asker)));
     }
 
     /// Whatever is due towards neighbours.
@@ -92,7 +99,7 @@ impl Roster {
         {
             kernel::sometimes!(true, "roster: the disk is asked again");
             *again = now.mono + LOAD_AGAIN;
-            out.tell(Letter::Store(store::Command::Load(self.seed.network)));
+            self.load(out);
         }
     }
 
@@ -141,8 +148,10 @@ impl Roster {
                 self.on_commit_failed(now, *token, out);
             }
             // A greeting that found no room: without it nothing would ever come from there.
-            Letter::Transport(transport::Command::Attach(_)) | Letter::Worker(..)
-                if why == ReturnReason::Busy =>
+            Letter::Transport(transport::Command::Attach(_))
+            | Letter::Worker(..)
+            | Letter::GossipStore(..)
+                if matches!(why, ReturnReason::Busy | ReturnReason::ParkFull) =>
             {
                 self.away.add(letter.to(), now.mono + GREET_AGAIN);
             }
@@ -153,6 +162,7 @@ impl Roster {
             | Letter::Observer(_)
             | Letter::Control(_)
             | Letter::Roster(..)
+            | Letter::GossipStore(..)
             | Letter::Router(_)
             | Letter::Proxy(..)
             | Letter::Stream(..)

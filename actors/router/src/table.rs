@@ -201,6 +201,7 @@ impl Table {
             | Address::Stream(_)
             | Address::Engine(_)
             | Address::Roster(_)
+            | Address::GossipStore(_)
             | Address::Router
             | Address::Proxy(_)
             | Address::Gateway

@@ -13,7 +13,7 @@ const DOCUMENT: &str = "docs/PROTOCOL.md";
 /// The folder of the version, all of it.
 const FOLDER: &str = "messages/src/wire/v1/";
 /// What its frames are made of.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "messages/src/base32.rs",
     "messages/src/bounded.rs",
     "messages/src/digest.rs",
@@ -21,6 +21,7 @@ const PARTS: [&str; 11] = [
     "messages/src/job.rs",
     "messages/src/limits.rs",
     "messages/src/record.rs",
+    "messages/src/record/key.rs",
     "messages/src/text.rs",
     "messages/src/ticket.rs",
     "messages/src/time.rs",

@@ -1,6 +1,6 @@
 //! The database: keys, values, and one promise. What was `Committed` survives a power cut.
 
-use crate::{Address, Letter, NetworkId, Token, roster};
+use crate::{Address, Letter, NetworkId, Token, gossip_store, roster};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -26,21 +26,68 @@ pub enum Table {
     Members,
     /// The last stamp of a register, by kind and id.
     Stamps,
+    /// Records, by register.
+    Records,
 }
 
 /// A key and its value.
 pub type Item = (Key, Bytes);
 
+/// Who keeps rows in the database. Each has tables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Asker {
+    /// The membership of a network.
+    Roster(NetworkId),
+    /// The records of a network.
+    GossipStore(NetworkId),
+}
+
+impl Asker {
+    /// Everybody who keeps rows of a network.
+    #[must_use]
+    pub const fn all(network: NetworkId) -> [Self; 2] {
+        [Self::Roster(network), Self::GossipStore(network)]
+    }
+
+    /// Of which network.
+    #[must_use]
+    pub const fn network(self) -> NetworkId {
+        match self {
+            Self::Roster(network) | Self::GossipStore(network) => network,
+        }
+    }
+
+    /// Whose rows a table holds.
+    #[must_use]
+    pub const fn owns(self, table: Table) -> bool {
+        match table {
+            Table::Issued | Table::Revoked | Table::Members | Table::Stamps => {
+                matches!(self, Self::Roster(_))
+            }
+            Table::Records => matches!(self, Self::GossipStore(_)),
+        }
+    }
+
+    /// The actor that is answered.
+    #[must_use]
+    pub const fn address(self) -> Address {
+        match self {
+            Self::Roster(network) => Address::Roster(network),
+            Self::GossipStore(network) => Address::GossipStore(network),
+        }
+    }
+}
+
 /// What the database may be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Everything of a network, to its roster.
-    Load(NetworkId),
+    /// Everything that the asker keeps.
+    Load(Asker),
     /// All of these writes or none, in order with other commits. Answered by `Committed` or
-    /// `CommitFailed` to the network's roster.
+    /// `CommitFailed`.
     Commit {
-        /// Whose.
-        network: NetworkId,
+        /// Who asks.
+        asker: Asker,
         /// Names the answer.
         token: Token,
         /// A value, or nothing to delete.
@@ -50,22 +97,28 @@ pub enum Command {
 
 /// The letter that answers a Load.
 #[must_use]
-pub const fn loaded(network: NetworkId, items: Vec<Item>) -> Letter {
-    Letter::Roster(network, roster::Input::Loaded(items))
+pub const fn loaded(asker: Asker, items: Vec<Item>) -> Letter {
+    match asker {
+        Asker::Roster(network) => Letter::Roster(network, roster::Input::Loaded(items)),
+        Asker::GossipStore(network) => {
+            Letter::GossipStore(network, gossip_store::Input::Loaded(items))
+        }
+    }
 }
 
 /// The letter that answers a Commit.
 #[must_use]
-pub const fn committed(network: NetworkId, token: Token, durable: bool) -> Letter {
-    let input = match durable {
-        true => roster::Input::Committed(token),
-        false => roster::Input::CommitFailed(token),
-    };
-    Letter::Roster(network, input)
-}
-
-/// The actor that is answered.
-#[must_use]
-pub const fn asker(network: NetworkId) -> Address {
-    Address::Roster(network)
+pub const fn committed(asker: Asker, token: Token, durable: bool) -> Letter {
+    match (asker, durable) {
+        (Asker::Roster(network), true) => Letter::Roster(network, roster::Input::Committed(token)),
+        (Asker::Roster(network), false) => {
+            Letter::Roster(network, roster::Input::CommitFailed(token))
+        }
+        (Asker::GossipStore(network), true) => {
+            Letter::GossipStore(network, gossip_store::Input::Committed(token))
+        }
+        (Asker::GossipStore(network), false) => {
+            Letter::GossipStore(network, gossip_store::Input::CommitFailed(token))
+        }
+    }
 }

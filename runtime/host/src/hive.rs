@@ -131,7 +131,7 @@ const fn stop_group(who: Address) -> u8 {
     match who {
         Address::Proxy(_) | Address::Control => 0,
         Address::Session(..) | Address::Gateway => 1,
-        Address::Roster(_) | Address::Router | Address::Worker(_) => 2,
+        Address::Roster(_) | Address::GossipStore(_) | Address::Router | Address::Worker(_) => 2,
         Address::Engine(_) | Address::Transport => 3,
         Address::Observer | Address::Stream(_) => 4,
         Address::Store => LAST_GROUP,

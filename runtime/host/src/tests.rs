@@ -154,7 +154,7 @@ fn idle() -> Act {
 
 fn numbered(n: u64) -> Letter {
     let command = store::Command::Commit {
-        network: NetworkId([0; 32]),
+        asker: store::Asker::Roster(NetworkId([0; 32])),
         token: Token(n),
         writes: Vec::new(),
     };

@@ -81,9 +81,11 @@ pub const fn limits_of(address: Address) -> Limits {
             (8_192, 8_192, 64 << 20)
         }
         // One letter per peer, link or stream at once.
-        Address::Roster(_) | Address::Transport | Address::Observer | Address::Store => {
-            (4_096, 4_096, 32 << 20)
-        }
+        Address::Roster(_)
+        | Address::GossipStore(_)
+        | Address::Transport
+        | Address::Observer
+        | Address::Store => (4_096, 4_096, 32 << 20),
         // One letter per job of one peer, both ways, and as many frames; twenty of the largest
         // prompts.
         Address::Session(..) => (4 * JOBS_PER_PEER_MAX, 1_024, 32 << 20),
@@ -95,8 +97,23 @@ pub const fn limits_of(address: Address) -> Limits {
         letters,
         reserve,
         data_bytes,
-        // Sessions alone are sent frames.
-        frame_bytes: FRAMES_WAITING_BYTES_MAX,
+        frame_bytes: match address {
+            // What is said of records by all neighbours together; what finds no room is read again.
+            Address::GossipStore(_) => 16 * FRAMES_WAITING_BYTES_MAX,
+            // Sessions alone are sent other frames.
+            Address::Session(..)
+            | Address::Store
+            | Address::Transport
+            | Address::Stream(_)
+            | Address::Engine(_)
+            | Address::Worker(_)
+            | Address::Roster(_)
+            | Address::Router
+            | Address::Proxy(_)
+            | Address::Gateway
+            | Address::Control
+            | Address::Observer => FRAMES_WAITING_BYTES_MAX,
+        },
     }
 }
 

@@ -44,6 +44,7 @@ impl History {
             | Address::Control
             | Address::Worker(_)
             | Address::Roster(_)
+            | Address::GossipStore(_)
             | Address::Session(..)
             | Address::Router
             | Address::Proxy(_)

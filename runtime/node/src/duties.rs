@@ -37,7 +37,7 @@ impl Duties for NodeDuties {
         }
     }
 
-    fn join(&self, ticket: &str) -> Result<(NetworkId, Child), String> {
+    fn join(&self, ticket: &str) -> Result<(NetworkId, [Child; 2]), String> {
         let wall = self.clock.now().wall;
         let membership = membership_of(ticket, self.me, wall).map_err(|error| error.to_string())?;
         let network = membership.network();
@@ -52,7 +52,7 @@ impl Duties for NodeDuties {
             self.neighbourhood,
             &self.version,
         );
-        Ok((network, tree::network_child(seed)))
+        Ok((network, tree::network_children(seed)))
     }
 
     fn stop(&self) {

@@ -46,6 +46,7 @@ impl DriverFactory for Factory {
             Address::Stream(_)
             | Address::Worker(_)
             | Address::Roster(_)
+            | Address::GossipStore(_)
             | Address::Session(..)
             | Address::Router
             | Address::Proxy(_)

@@ -7,14 +7,14 @@
 //! ├─ transport    one endpoint for all networks
 //! ├─ gateway      Router, HTTP server, control socket; requests [dynamic]: RequestProxy
 //! ├─ inference    per device: engine and InferenceWorker
-//! └─ network/<id> Roster; sessions [dynamic]: PeerSession
+//! └─ network/<id> GossipStore, Roster; sessions [dynamic]: PeerSession
 //! ```
 //!
 //! This is the only place that names machine types: both worlds build their actors here. Children
 //! stop in the reverse order.
 
 use kernel::{Child, Ctx, DynMachine, Erased, Restart};
-use messages::{Address, Branch, Seed, inference_worker, roster};
+use messages::{Address, Branch, Seed, gossip_store, inference_worker, roster};
 
 /// A driver's seed was given to be built as a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct NotAMachine;
 pub fn build(seed: &Seed, ctx: Ctx) -> Result<Box<dyn DynMachine>, NotAMachine> {
     Ok(match seed {
         Seed::Roster(seed) => Box::new(Erased::new(::roster::Roster::new(seed.clone(), ctx))),
+        Seed::GossipStore(seed) => Box::new(Erased::new(::gossip_store::GossipStore::new(
+            seed.clone(),
+            ctx,
+        ))),
         Seed::Session(seed) => Box::new(Erased::new(::peer_session::PeerSession::new(
             seed.clone(),
             ctx,
@@ -76,24 +80,26 @@ impl Plan {
             let at = Address::Worker(worker.device);
             children.push(machine(at, Branch::Inference, Seed::Worker(worker.clone())));
         }
-        children.extend(
-            self.networks
-                .iter()
-                .map(|network| network_child(network.clone())),
-        );
+        let networks = self.networks.iter();
+        children.extend(networks.flat_map(|network| network_children(network.clone())));
         children
     }
 }
 
-/// A network's static child, for a network that a running node joins.
+/// A network's static children, for a network that a running node joins too.
 #[must_use]
-pub fn network_child(seed: roster::Seed) -> Child {
-    let network = seed.network;
-    machine(
-        Address::Roster(network),
-        Branch::Network(network),
-        Seed::Roster(seed),
-    )
+pub fn network_children(seed: roster::Seed) -> [Child; 2] {
+    let (network, under) = (seed.network, Branch::Network(seed.network));
+    let records = Seed::GossipStore(gossip_store::Seed {
+        network,
+        me: seed.me,
+        shares: true,
+    });
+    [
+        // The roster tells it the members when it is ready.
+        machine(Address::GossipStore(network), under, records),
+        machine(Address::Roster(network), under, Seed::Roster(seed)),
+    ]
 }
 
 /// The child that serves one request.

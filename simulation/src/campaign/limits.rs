@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kernel::Signer as _;
 use messages::peer_session::Input as Session;
 use messages::ports::gateway::Command as OfGateway;
-use messages::ports::store::{Command as OfStore, Table};
+use messages::ports::store::{Asker, Command as OfStore, Table};
 use messages::roster::{AdminRequest, Input as Roster};
 use messages::wire::latest::{ControlFrame, Frame as _};
 use messages::{
@@ -163,7 +163,7 @@ fn busy_store(judge: &mut Judge) {
     mesh.disk(0, DiskFault::Slow(secs(1)));
     for _ in 0..COMMITS {
         let commit = OfStore::Commit {
-            network: mesh.network(),
+            asker: Asker::Roster(mesh.network()),
             token: Token(u64::MAX),
             writes: Vec::new(),
         };

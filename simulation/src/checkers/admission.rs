@@ -11,7 +11,7 @@ use ed25519_dalek::VerifyingKey;
 use kernel::{Effect, Mail, TraceEvent};
 use messages::inference_worker::{Input as Worker, Sink};
 use messages::peer_session::{Input as Session, Verdict};
-use messages::ports::store::{Command as Stored, Table};
+use messages::ports::store::{Asker, Command as Stored, Table};
 use messages::ports::stream::Command as OfStream;
 use messages::roster::Input as Roster;
 use messages::wire::latest::JobReply;
@@ -246,7 +246,7 @@ impl Admission {
                 }
             }
             Letter::Store(Stored::Commit {
-                network,
+                asker: Asker::Roster(network),
                 token,
                 writes,
             }) => {
@@ -257,6 +257,7 @@ impl Admission {
                 }
             }
             Letter::Roster(..)
+            | Letter::GossipStore(..)
             | Letter::Session(..)
             | Letter::Router(_)
             | Letter::Proxy(..)

@@ -173,6 +173,7 @@ impl Agreement {
                 }
             }
             Letter::Roster(..)
+            | Letter::GossipStore(..)
             | Letter::Session(..)
             | Letter::Router(_)
             | Letter::Proxy(..)

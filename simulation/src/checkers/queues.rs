@@ -177,6 +177,7 @@ fn tables_hold(world: &World, node: NodeIndex, who: Address, found: &mut Finding
 const fn tables(who: Address) -> &'static [(&'static str, usize)] {
     match who {
         Address::Roster(_) => &[("members", 16_384), ("dials", 8)],
+        Address::GossipStore(_) => &[("records", 278_528), ("neighbours", 1_024)],
         // Streams that an earlier life asked for may still open beside those of this one.
         Address::Session(..) => &[("links", 4), ("jobs here", 1_024), ("jobs there", 2_048)],
         // As every simulated node is configured.

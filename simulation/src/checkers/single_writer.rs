@@ -8,11 +8,11 @@ use super::{Checker, Findings, Seen, Sight};
 use crate::event::NodeIndex;
 use kernel::{Effect, TraceEvent};
 use messages::observer::{FactKey, Input as Observed};
-use messages::ports::store::Command as Stored;
+use messages::ports::store::{Command as Stored, Key};
 use messages::ports::{gateway, stream, transport};
 use messages::{
-    Address, DeviceId, Kind, Label, Letter, NetworkId, NodeId, Signature, Stamp, inference_worker,
-    peer_session, request_proxy, roster, router,
+    Address, DeviceId, Kind, Label, Letter, NetworkId, NodeId, Signature, Stamp, gossip_store,
+    inference_worker, peer_session, request_proxy, roster, router,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +110,7 @@ impl SingleWriter {
 fn is_written_by(who: Address, letter: &Letter) -> bool {
     match letter {
         Letter::Roster(network, input) => roster_hears(who, *network, input),
+        Letter::GossipStore(network, input) => records_hear(who, *network, input),
         Letter::Session(network, _, input) => session_hears(who, *network, input),
         Letter::Router(input) => router_hears(who, input),
         Letter::Proxy(_, input) => match input {
@@ -131,8 +132,10 @@ fn is_written_by(who: Address, letter: &Letter) -> bool {
         Letter::Stream(_, command) => stream_hears(who, command),
         Letter::Engine(device, _) => who == Address::Worker(*device),
         Letter::Gateway(command) => gateway_hears(who, command),
-        Letter::Store(Stored::Load(network) | Stored::Commit { network, .. }) => {
-            who == Address::Roster(*network)
+        Letter::Store(Stored::Load(asker)) => who == asker.address(),
+        Letter::Store(Stored::Commit { asker, writes, .. }) => {
+            let own = |key: &Key| key.network == asker.network() && asker.owns(key.table);
+            who == asker.address() && writes.iter().all(|(key, _)| own(key))
         }
         Letter::Control(_) => matches!(who, Address::Roster(_) | Address::Observer),
     }
@@ -215,6 +218,22 @@ fn roster_hears(who: Address, network: NetworkId, input: &roster::Input) -> bool
     }
 }
 
+fn records_hear(who: Address, network: NetworkId, input: &gossip_store::Input) -> bool {
+    match input {
+        gossip_store::Input::Loaded(_)
+        | gossip_store::Input::Committed(_)
+        | gossip_store::Input::CommitFailed(_) => who == Address::Store,
+        gossip_store::Input::Members(_)
+        | gossip_store::Input::Member(_)
+        | gossip_store::Input::Stranger(_) => who == Address::Roster(network),
+        gossip_store::Input::Active(peer)
+        | gossip_store::Input::Gone(peer)
+        | gossip_store::Input::Heard(peer, _) => who == Address::Session(network, *peer),
+        // Nobody of the node yet: tests and scenarios do.
+        gossip_store::Input::Publish(_) | gossip_store::Input::Share(_) => false,
+    }
+}
+
 fn session_hears(who: Address, network: NetworkId, input: &peer_session::Input) -> bool {
     match input {
         peer_session::Input::LinkDown { .. }
@@ -232,6 +251,7 @@ fn session_hears(who: Address, network: NetworkId, input: &peer_session::Input) 
         | peer_session::Input::Serves(_)
         | peer_session::Input::Cut(_)
         | peer_session::Input::Release => who == Address::Roster(network),
+        peer_session::Input::Gossip(_) => who == Address::GossipStore(network),
         peer_session::Input::Open { request, .. } => who == Address::Proxy(*request),
         peer_session::Input::Leave => false,
     }

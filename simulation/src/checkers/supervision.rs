@@ -202,6 +202,7 @@ const fn comes_again(who: Address, exit: &Exit) -> bool {
         | Address::Engine(_)
         | Address::Worker(_)
         | Address::Roster(_)
+        | Address::GossipStore(_)
         | Address::Router
         | Address::Gateway
         | Address::Control

@@ -40,11 +40,11 @@ impl Store {
     }
 
     pub(crate) fn command(&mut self, disk: &mut Disk, command: Command, out: &mut DriverOut) {
-        if let Command::Commit { network, token, .. } = &command
+        if let Command::Commit { asker, token, .. } = &command
             && self.queue.len() >= QUEUE_MAX
         {
             kernel::sometimes!(true, "store: too many commands wait");
-            return out.tell(Address::Store, committed(*network, *token, false));
+            return out.tell(Address::Store, committed(*asker, *token, false));
         }
         self.queue.push_back(command);
         if self.queue.len() == 1 {
@@ -100,12 +100,12 @@ impl Store {
 
     fn end(&mut self, disk: &mut Disk, out: &mut DriverOut) {
         let answer = match self.queue.pop_front() {
-            Some(Command::Load(network)) => loaded(network, disk.load(network)),
+            Some(Command::Load(asker)) => loaded(asker, disk.load(asker)),
             Some(Command::Commit {
-                network,
+                asker,
                 token,
                 writes,
-            }) => committed(network, token, disk.commit(writes)),
+            }) => committed(asker, token, disk.commit(writes)),
             None => return,
         };
         out.tell(Address::Store, answer);

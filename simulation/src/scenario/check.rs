@@ -173,6 +173,13 @@ impl Known<'_> {
             Fault::Garbage(garbage) => self.who(&garbage.from).and_then(|()| self.who(&garbage.to)),
             Fault::Streams(streams) => self.who(&streams.from).and_then(|()| self.who(&streams.to)),
             Fault::Tokens(forged) => self.name(&forged.of),
+            Fault::Publish(of) => self.who(&of.node),
+            Fault::Withdraw(of) => self.who(&of.node),
+            Fault::Share(of) => self.who(&of.node),
+            Fault::Record(forged) => {
+                let ends = self.who(&forged.from).and_then(|()| self.who(&forged.to));
+                ends.and_then(|()| self.node(forged.of))
+            }
         }
     }
 
@@ -188,7 +195,9 @@ impl Known<'_> {
             Expectation::ServedBy(served) => {
                 self.name(&served.of).and_then(|()| self.who(&served.node))
             }
-            Expectation::Active(nodes) | Expectation::OneLink(nodes) => match nodes {
+            Expectation::Active(nodes)
+            | Expectation::OneLink(nodes)
+            | Expectation::Agree(nodes) => match nodes {
                 Nodes::All => Ok(()),
                 Nodes::Of(nodes) => nodes.iter().try_for_each(|node| self.node(*node)),
             },
@@ -207,7 +216,12 @@ impl Known<'_> {
             | Expectation::Unsent(at)
             | Expectation::Queued(at)
             | Expectation::Dials(at)
+            | Expectation::Records(at)
             | Expectation::Sessions(at) => self.who(&at.node),
+            Expectation::Record(record) => {
+                self.who(&record.node).and_then(|()| self.node(record.of))
+            }
+            Expectation::RecordFigure(at) => self.who(&at.node),
             Expectation::Refusals(refusals) => self.who(&refusals.node),
             Expectation::Ended(ended) => self.node(ended.node).and_then(|()| self.node(ended.with)),
             Expectation::Models(models) => self.who(&models.node),

@@ -92,6 +92,12 @@ impl Run<'_> {
             Expectation::Ended(ended) => self.ended(ended),
             Expectation::Models(models) => self.models(models),
             Expectation::Alive(actor) => self.alive(actor),
+            Expectation::Agree(nodes) => self.agree(nodes),
+            Expectation::Records(at) => {
+                self.number("records", at, |node| self.figure(node, "records"))
+            }
+            Expectation::Record(record) => self.record(record),
+            Expectation::RecordFigure(at) => self.record_figure(at),
         }
     }
 
@@ -184,7 +190,7 @@ impl Run<'_> {
         })
     }
 
-    fn pairs(
+    pub(super) fn pairs(
         &self,
         nodes: &Nodes,
         demand: impl Fn(usize, usize) -> Result<(), String>,
@@ -444,7 +450,7 @@ fn at_most_span(what: &str, us: u64, at_most: Span) -> Result<(), String> {
     }
 }
 
-fn between(what: &str, count: u64, at_least: u64, at_most: u64) -> Result<(), String> {
+pub(super) fn between(what: &str, count: u64, at_least: u64, at_most: u64) -> Result<(), String> {
     match (at_least..=at_most).contains(&count) {
         true => Ok(()),
         false => Err(format!(

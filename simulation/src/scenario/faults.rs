@@ -72,6 +72,10 @@ impl Run<'_> {
                 node.is_some_and(|node| self.mesh.stale_letters(node) > 0)
             }
             Fault::Tokens(forged) => self.tokens(forged),
+            Fault::Publish(of) => self.publish(&of.node, of.about, of.ids, Some(&of.value)),
+            Fault::Withdraw(of) => self.publish(&of.node, of.about, of.ids, None),
+            Fault::Share(of) => self.on(&of.node, runs, |mesh, node| mesh.share(node, of.on)),
+            Fault::Record(forged) => self.forge_record(forged),
         }
     }
 
@@ -295,6 +299,7 @@ const fn is_a(who: Address, actor: Actor) -> bool {
         Actor::Engine => matches!(who, Address::Engine(_)),
         Actor::Worker => matches!(who, Address::Worker(_)),
         Actor::Roster => matches!(who, Address::Roster(_)),
+        Actor::Records => matches!(who, Address::GossipStore(_)),
         Actor::Session => matches!(who, Address::Session(..)),
         Actor::Router => matches!(who, Address::Router),
         Actor::Request => matches!(who, Address::Proxy(_)),

@@ -5,12 +5,13 @@ mod expectation;
 mod fault;
 
 pub(crate) use expectation::{
-    AtMost, DialErrorKind, DialFailed, EndedWith, Expectation, FailedWith, FailureKind, ModelsAt,
-    Nodes, NumberAt, PathIs, PathOf, RefusalKind, Refusals, ServedBy, Unreached,
+    AtMost, DialErrorKind, DialFailed, EndedWith, Expectation, FailedWith, FailureKind, FigureAt,
+    ModelsAt, Nodes, NumberAt, PathIs, PathOf, RecordIs, RefusalKind, Refusals, ServedBy,
+    Unreached,
 };
 pub(crate) use fault::{
     Actor, ActorOf, Between, Busy, Disk, DiskOf, Engine, EngineOf, Fall, Fault, ForgedOf,
-    GarbageOf, Reader, Streams, Unread,
+    ForgedRecord, GarbageOf, Reader, Streams, Unread,
 };
 
 use super::values::{Seeds, Span};

@@ -61,6 +61,17 @@ pub enum Act {
         /// Whose request.
         id: u64,
     },
+    /// A node says something of itself.
+    Publish {
+        /// Which.
+        node: NodeIndex,
+        /// Whether only those that share may hold it.
+        gated: bool,
+        /// Under which id.
+        id: u64,
+        /// What it says.
+        value: u64,
+    },
     /// The power of a node fails.
     Kill {
         /// Whose.
@@ -287,6 +298,7 @@ impl Act {
             Self::KillActorInTurn { node, who, .. } => peer_of(*who).chain([*node]).collect(),
             Self::AwaitBusy { node }
             | Self::Ask { node, .. }
+            | Self::Publish { node, .. }
             | Self::Kill { node }
             | Self::Close { node }
             | Self::Freeze { node }

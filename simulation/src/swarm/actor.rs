@@ -2,6 +2,7 @@
 
 use crate::Mesh;
 use crate::event::NodeIndex;
+use messages::gossip_store::Input as Records;
 use messages::observer::{FactKey, Input as Observed};
 use messages::peer_session::{Input as Session, LinkLoss};
 use messages::ports::{gateway, store, transport};
@@ -36,6 +37,8 @@ pub enum Actor {
     Observer,
     /// The roster of the only network.
     Roster,
+    /// The records of the only network.
+    Records,
     /// An engine.
     Engine(u16),
     /// Its worker.
@@ -62,6 +65,7 @@ impl Actor {
             Address::Router => Self::Router,
             Address::Observer => Self::Observer,
             Address::Roster(_) => Self::Roster,
+            Address::GossipStore(_) => Self::Records,
             Address::Engine(device) => Self::Engine(device.0),
             Address::Worker(device) => Self::Worker(device.0),
             Address::Session(_, peer) => Self::Session(mesh.index(peer)?),
@@ -82,6 +86,7 @@ impl Actor {
             Self::Router => Address::Router,
             Self::Observer => Address::Observer,
             Self::Roster => Address::Roster(mesh.network()),
+            Self::Records => Address::GossipStore(mesh.network()),
             Self::Engine(device) => Address::Engine(DeviceId(device)),
             Self::Worker(device) => Address::Worker(DeviceId(device)),
             Self::Session(peer) => Address::Session(mesh.network(), mesh.id(peer)),
@@ -94,7 +99,7 @@ impl Actor {
     pub(super) fn late_news(self, mesh: &Mesh) -> Option<Letter> {
         let network = mesh.network();
         Some(match self {
-            Self::Store => Letter::Store(store::Command::Load(NO_NETWORK)),
+            Self::Store => Letter::Store(store::Command::Load(store::Asker::Roster(NO_NETWORK))),
             Self::Transport => Letter::Transport(transport::Command::Detach(NO_NETWORK)),
             Self::Gateway => Letter::Gateway(gateway::Command::Failed {
                 request: NO_REQUEST,
@@ -106,6 +111,7 @@ impl Actor {
             }),
             Self::Observer => Letter::Observer(Observed::Forget(FactKey::Device(DeviceId(999)))),
             Self::Roster => Letter::Roster(network, Roster::Committed(Token(u64::MAX))),
+            Self::Records => Letter::GossipStore(network, Records::Gone(NOBODY)),
             Self::Worker(device) => {
                 let sink = inference_worker::Sink::Proxy(NO_REQUEST);
                 let cancel = inference_worker::Input::Cancel { sink, attempt: 0 };

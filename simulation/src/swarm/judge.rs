@@ -1,6 +1,7 @@
 //! What is demanded of a run.
 
 mod end;
+mod records;
 #[cfg(test)]
 mod tests;
 
@@ -231,6 +232,7 @@ impl<'a> Demands<'a> {
             self.failures
                 .push(format!("a session of the healed core ended: {apart:?}"));
         }
+        self.same_records();
         let met = self.core.wrongly_met(self.mesh);
         self.still_met(&met);
         self.abandon();

@@ -2,7 +2,7 @@
 
 use super::act::Act;
 use super::judge::Demands;
-use super::plan::{Plan, index, of, section};
+use super::plan::{Plan, index, of, one_of, section};
 use super::reach::Core;
 use super::stage::Stage;
 use super::{Outcome, Schedule, Tally};
@@ -15,6 +15,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Before the first fault: sessions last the 10 s after which nodes remember each other, and what
 /// they remember is on their disks.
 const MEETING: Micros = secs(15);
+
+/// Ids under which a node says something: fewer than may be from the future, so that a clock that
+/// is wrong hides nothing.
+const IDS: u64 = 4;
 
 /// The most that a hasty client gives: what a long answer takes, and less than a request may take
 /// that begins when a frozen node goes on.
@@ -35,8 +39,12 @@ impl Plan {
             stage.act(Act::Wait { us: MEETING.0 });
             let mut faults = section(self.seed, "faults");
             let mut clients = section(self.seed, "clients");
+            let mut records = section(self.seed, "records");
+            // In two seeds of five nobody says anything of itself.
+            let often = one_of(&mut records, &[0, 0, 200, 500, 900]);
             for _ in 0..self.rounds {
                 self.arrivals(&mut stage, &mut clients);
+                self.publications(&mut stage, &mut records, often);
                 self.mix.strike(&mut stage, &mut faults);
                 let us = faults.below(self.round_max.0);
                 stage.act(Act::Wait { us });
@@ -46,6 +54,23 @@ impl Plan {
             watch(&mut mesh);
             outcome
         })
+    }
+
+    fn publications(&self, stage: &mut Stage<'_>, draw: &mut Entropy, often: u64) {
+        if of(draw, often) {
+            let node = index(draw, self.nodes);
+            for _ in 0..=draw.below(3) {
+                let act = Act::Publish {
+                    node,
+                    gated: of(draw, 500),
+                    id: draw.below(IDS),
+                    value: draw.below(1_000),
+                };
+                if stage.mesh.is_up(node) {
+                    stage.act(act);
+                }
+            }
+        }
     }
 
     fn arrivals(&self, stage: &mut Stage<'_>, draw: &mut Entropy) {

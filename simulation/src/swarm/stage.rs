@@ -10,7 +10,7 @@ use super::faults::Fault;
 use super::judge::Asked;
 use super::plan::{Plan, section};
 use crate::event::NodeIndex;
-use crate::{Ask, EngineFault, Mesh, secs};
+use crate::{About, Ask, EngineFault, Mesh, secs};
 use kernel::Entropy;
 use messages::{Address, Micros};
 use std::collections::BTreeSet;
@@ -100,6 +100,20 @@ impl<'a> Stage<'a> {
                 asked.map(|asked| self.mesh.hang_up(asked.client)).is_some()
             }
             Act::Revoke { node } => self.revoke(node),
+            Act::Publish {
+                node,
+                gated,
+                id,
+                value,
+            } => {
+                let about = match gated {
+                    true => About::Prompt,
+                    false => About::Session,
+                };
+                let (is_up, value) = (self.mesh.is_up(node), value.to_string());
+                self.mesh.publish(node, about, [id], Some(&value));
+                is_up
+            }
             act => self.strike_node(act),
         }
     }

@@ -3,7 +3,11 @@
 use crate::swarm::{Act, Plan, Schedule, kind_of};
 use std::collections::BTreeSet;
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
+    (
+        "an_own_record_is_loaded_late.toml",
+        include_str!("../../schedules/an_own_record_is_loaded_late.toml"),
+    ),
     (
         "asked_while_asleep.toml",
         include_str!("../../schedules/asked_while_asleep.toml"),

@@ -220,6 +220,7 @@ pub(super) fn renew(
         | Address::Control
         | Address::Worker(_)
         | Address::Roster(_)
+        | Address::GossipStore(_)
         | Address::Session(..)
         | Address::Router
         | Address::Proxy(_)

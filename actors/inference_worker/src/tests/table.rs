@@ -44,6 +44,7 @@ kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
         | Address::Transport
         | Address::Worker(_)
         | Address::Roster(_)
+        | Address::GossipStore(_)
         | Address::Session(..)
         | Address::Gateway
         | Address::Control,
@@ -75,6 +76,7 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
         Letter::Stream(..)
         | Letter::Proxy(..)
         | Letter::Session(..)
+        | Letter::GossipStore(..)
         | Letter::Worker(..)
         | Letter::Transport(_)
         | Letter::Gateway(_)

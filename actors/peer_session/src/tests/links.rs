@@ -50,7 +50,7 @@ fn of_two_links_dialled_by_the_same_side_the_newer_stays() {
         let mut bench = two_links(Phase::Active, dialled, dialled);
         assert_eq!(
             bench.tell(on(OTHER, hello(false, 1))),
-            "ping, close, proof, stale"
+            "ping, close, proof, parted, stale"
         );
         assert_eq!(kept(&bench), (OTHER, 0));
     }
@@ -61,7 +61,7 @@ fn a_newer_boot_of_the_peer_wins_and_an_older_one_loses() {
     let mut bench = two_links(Phase::Active, true, false);
     assert_eq!(
         bench.tell(on(OTHER, hello(false, 2))),
-        "ping, close, proof, stale"
+        "ping, close, proof, parted, stale"
     );
     assert_eq!(kept(&bench), (OTHER, 0));
     let mut bench = two_links(Phase::Active, false, true);
@@ -86,7 +86,7 @@ fn a_link_in_use_that_carries_nothing_gives_way_in_1500_ms() {
     let said = bench.wait(Micros::from_millis(1_500));
     assert_eq!(
         said.last().map(String::as_str),
-        Some("close, proof, stale"),
+        Some("close, proof, parted, stale"),
         "{said:?}"
     );
     assert_eq!(kept(&bench), (OTHER, 0));
@@ -123,7 +123,7 @@ fn when_the_link_in_use_is_lost_the_other_one_takes_over() {
         link: LINK,
         why: messages::peer_session::LinkLoss::Reset,
     };
-    assert_eq!(bench.tell(down), "stale");
+    assert_eq!(bench.tell(down), "parted, stale");
     assert_eq!(kept(&bench), (OTHER, 0));
     assert_eq!(bench.tell(on(OTHER, hello(false, 1))), "proof");
     // What the lost link still delivers means nothing.

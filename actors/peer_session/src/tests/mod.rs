@@ -4,25 +4,27 @@ mod links;
 mod liveness;
 mod neighbours;
 mod pair;
+mod records;
 mod report;
 mod sleep;
 mod streams;
 mod table;
 mod world;
 
-use crate::{PeerSession, Phase};
+use crate::PeerSession;
+use crate::handshake::Phase;
 use kernel::{
     Ctx, Effect, Entropy, Exit, Incarnation, Machine, Micros, Mono, Now, Outbox, ReturnReason,
     Signal, Signer, Wall,
 };
 use messages::peer_session::{Input, Seed, Verdict};
 use messages::ports::{stream, transport};
-use messages::wire::latest::{ControlFrame, Deny, Hello, Introduction, Load};
+use messages::wire::latest::{ControlFrame, Deny, Gossip, Hello, Introduction, Load};
 use messages::{
     Address, Capabilities, Compute, Credential, DeviceId, Digest, Job, JobId, Kind, Label, Letter,
     LinkId, List, ModelAdvert, ModelId, NetworkId, NodeId, Prompt, Record, RecordClass, RequestId,
-    Sampling, Signature, SignedRecord, Stamp, StreamId, Text, TraceContext, inference_worker,
-    observer, request_proxy, roster, router,
+    Sampling, Signature, SignedRecord, Stamp, StreamId, Text, TraceContext, gossip_store,
+    inference_worker, observer, request_proxy, roster, router,
 };
 use std::sync::Arc;
 
@@ -37,6 +39,10 @@ const WALL: Wall = Wall(1_000_000_000_000);
 struct Bench {
     session: PeerSession,
     now: Now,
+    /// Whether the gossip store takes the peer for its neighbour.
+    neighbour: bool,
+    /// What the last turn did.
+    did: Vec<Effect>,
     /// The rows of the page for what it was told last.
     rows: &'static [&'static str],
 }
@@ -51,6 +57,8 @@ impl Bench {
         Self {
             session: PeerSession::new(seed(ME, PEER, LINK, true), ctx()),
             now,
+            neighbour: false,
+            did: Vec::new(),
             rows: &[],
         }
     }
@@ -97,14 +105,14 @@ impl Bench {
         self.rows = table::rows_of(&input);
         let mut out = Outbox::new();
         self.session.handle(self.now, input, &mut out).unwrap();
-        self.finish(&out)
+        self.finish(out)
     }
 
     fn signal(&mut self, signal: Signal) -> String {
         self.rows = table::rows_of_signal(&signal);
         let mut out = Outbox::new();
         self.session.signal(self.now, signal, &mut out).unwrap();
-        self.finish(&out)
+        self.finish(out)
     }
 
     fn down(&mut self, who: Address, why: Exit) -> String {
@@ -148,7 +156,7 @@ impl Bench {
             next.is_none_or(|next| next.at > self.now.mono),
             "{due:?} is followed by {next:?}"
         );
-        self.finish(&out)
+        self.finish(out)
     }
 
     fn go(&mut self, to: Mono) {
@@ -159,9 +167,34 @@ impl Bench {
         };
     }
 
-    fn finish(&self, out: &Outbox) -> String {
+    fn finish(&mut self, mut out: Outbox) -> String {
         self.session.invariants();
-        words(out.effects())
+        self.did = std::mem::take(out.effects_mut());
+        for input in self.to_store() {
+            if input == gossip_store::Input::Active(PEER) {
+                self.neighbour = true;
+            } else if input == gossip_store::Input::Gone(PEER) {
+                assert!(self.neighbour, "gone, and was none");
+                self.neighbour = false;
+            } else {
+                assert!(matches!(input, gossip_store::Input::Heard(PEER, _)));
+            }
+        }
+        assert_eq!(self.neighbour, self.session.active, "the gossip store");
+        words(&self.did)
+    }
+
+    /// What the gossip store was told in the last turn.
+    fn to_store(&self) -> Vec<gossip_store::Input> {
+        let told = |effect: &Effect| match effect {
+            Effect::Tell(Letter::GossipStore(NETWORK, input)) => Some(input.clone()),
+            Effect::Tell(_)
+            | Effect::Start(_)
+            | Effect::Stop(..)
+            | Effect::Watch(_)
+            | Effect::Unwatch(_) => None,
+        };
+        self.did.iter().filter_map(told).collect()
     }
 }
 
@@ -175,11 +208,13 @@ fn words(effects: &[Effect]) -> String {
     };
     let short = [
         ("close, gone, ended, forget, stop", "end"),
+        ("parted, deny, end", "deny, end"),
+        ("parted, end", "end"),
         ("serve, job, watch", "serve"),
         ("watch, opened", "opened"),
-        ("watch, watch, watch, watch", "born"),
+        ("watch, watch, watch, watch, watch", "born"),
         ("answer, proof", "anew"),
-        ("active, ping, fresh", "up"),
+        ("active, records, ping, fresh", "up"),
     ];
     short
         .iter()
@@ -211,6 +246,9 @@ fn word(effect: &Effect) -> Option<&'static str> {
             Letter::Roster(_, roster::Input::Introduced { .. }) => "introduced",
             Letter::Roster(_, roster::Input::Revoked { .. }) => "revoked",
             Letter::Roster(_, roster::Input::LinkUp { .. }) => "link up",
+            Letter::GossipStore(_, gossip_store::Input::Active(_)) => "records",
+            Letter::GossipStore(_, gossip_store::Input::Gone(_)) => "parted",
+            Letter::GossipStore(_, gossip_store::Input::Heard(..)) => "heard",
             Letter::Observer(observer::Input::Forget(_)) => "forget",
             Letter::Observer(_) => return None,
             Letter::Stream(_, stream::Command::Serve(_)) => "serve",
@@ -238,6 +276,7 @@ fn frame_word(frame: &ControlFrame) -> &'static str {
         ControlFrame::Load(_) => "load",
         ControlFrame::Revoke(_) => "revoke",
         ControlFrame::Leave(_) => "leave",
+        ControlFrame::Gossip(_) => "gossip",
     }
 }
 
@@ -360,6 +399,11 @@ fn introduction(author: NodeId, names: &[&str]) -> Introduction {
 
 fn introductions(author: NodeId, names: &[&str]) -> ControlFrame {
     ControlFrame::Introductions(List::truncated([introduction(author, names)]))
+}
+
+/// What is said of records: nothing new.
+fn gossip() -> Box<Gossip> {
+    Box::new(Gossip::News(List::new()))
 }
 
 fn load(active: u32) -> Load {

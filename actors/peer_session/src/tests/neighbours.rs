@@ -87,6 +87,23 @@ fn what_the_roster_had_no_room_for_is_told_again() {
 }
 
 #[test]
+fn a_roster_that_found_no_room_for_it_hears_again_that_the_session_is_active() {
+    let returned = |why| {
+        let mut bench = Bench::in_phase(Phase::Active);
+        let active = roster::Input::Active { peer: PEER };
+        assert_eq!(bench.returned(Letter::Roster(NETWORK, active), why), "·");
+        bench.wait(Micros::from_millis(200)).concat()
+    };
+    for why in [ReturnReason::Busy, ReturnReason::ParkFull] {
+        assert_eq!(returned(why), "active", "{why:?}");
+    }
+    // Its next life is told by its Down.
+    for why in [ReturnReason::NoActor, ReturnReason::StartFailed] {
+        assert_eq!(returned(why), "", "{why:?}");
+    }
+}
+
+#[test]
 fn a_neighbour_that_spent_its_restarts_is_looked_for_in_ten_seconds() {
     let mut bench = Bench::in_phase(Phase::Active);
     let failed = Exit::StartFailed("spent".to_owned());
@@ -155,7 +172,7 @@ fn whatever_a_peer_and_its_neighbours_do_the_session_stays_whole() {
                 1 => bench.go(bench.now.mono + Micros(entropy.below(3_000_000))),
                 2 => {
                     let neighbours = bench.session.watched();
-                    let who = neighbours[usize::try_from(entropy.below(4)).unwrap()];
+                    let who = neighbours[usize::try_from(entropy.below(5)).unwrap()];
                     let why = if entropy.chance(500_000) {
                         Exit::Killed
                     } else {
@@ -177,7 +194,7 @@ fn whatever_a_peer_and_its_neighbours_do_the_session_stays_whole() {
 fn any_input(entropy: &mut Entropy) -> Input {
     let link = LinkId(10 + entropy.below(6));
     let author = NodeId([u8::try_from(entropy.below(3)).unwrap(); 32]);
-    let frame = match entropy.below(16) {
+    let frame = match entropy.below(17) {
         0..4 => hello(entropy.chance(500_000), entropy.below(3)),
         4..7 => ControlFrame::Proof(credential(["peer", "other"][(link.0 % 2) as usize]).into()),
         7..9 => ControlFrame::Admit(()),
@@ -187,10 +204,11 @@ fn any_input(entropy: &mut Entropy) -> Input {
         12 => introductions(author, &["m", "n"]),
         13 => ControlFrame::Load(load(1)),
         14 => ControlFrame::Revoke(introduction(author, &[]).record.into()),
+        15 => ControlFrame::Gossip(gossip()),
         _ => ControlFrame::Leave(entropy.chance(20_000)),
     };
     let stream = StreamId(entropy.below(9));
-    match entropy.below(40) {
+    match entropy.below(42) {
         0..24 => Input::Frame { link, frame },
         24..27 => Input::Link {
             link,
@@ -214,6 +232,7 @@ fn any_input(entropy: &mut Entropy) -> Input {
         },
         37 => Input::Load(load(3)),
         38 => Input::Introduce(List::truncated([introduction(author, &["m"])])),
+        39..41 => Input::Gossip(gossip()),
         _ => Input::Serves(vec![(MODEL, DeviceId(1))]),
     }
 }

@@ -119,7 +119,10 @@ fn streams_that_were_asked_for_are_refused_at_the_end() {
     bench.tell(open(1));
     bench.tell(open(2));
     let cut = bench.tell(Input::Cut(Deny::Revoked));
-    assert_eq!(cut, "deny, close, no, no, gone, ended, forget, stop");
+    assert_eq!(
+        cut,
+        "parted, deny, close, no, no, gone, ended, forget, stop"
+    );
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn running_streams_are_not_touched_when_the_peers_session_begins_anew() {
         request: request(1),
         attempt: 1,
     });
-    assert_eq!(bench.tell(frame(hello(false, 1))), "anew, stale");
+    assert_eq!(bench.tell(frame(hello(false, 1))), "anew, parted, stale");
     assert_eq!(bench.session.streams.count(), 2);
     assert_eq!(refusal(&mut bench, open(2)), Some(Refusal::NotAdmitted));
     assert_eq!(

@@ -26,6 +26,7 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Frame { frame: ControlFrame::Introductions(_), .. } => ["Introductions"],
     Input::Frame { frame: ControlFrame::Load(_), .. } => ["Load of peer"],
     Input::Frame { frame: ControlFrame::Revoke(_), .. } => ["Revoke of peer"],
+    Input::Frame { frame: ControlFrame::Gossip(_), .. } => ["Gossip of peer"],
     Input::Frame { frame: ControlFrame::Leave(_), .. } => ["Leave(false)", "Leave(true)"],
     Input::BadFrame { .. } => ["BadFrame"],
     Input::Path { .. } => ["Path"],
@@ -37,6 +38,7 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Verdict(Verdict::Unknown) => ["Unknown"],
     Input::Introduce(_) => ["Introduce"],
     Input::Revoke(_) => ["Revoke"],
+    Input::Gossip(_) => ["Gossip"],
     Input::Load(_) => ["Load"],
     Input::Serves(_) => ["Serves"],
     Input::Cut(_) => ["Cut"],
@@ -52,6 +54,10 @@ kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
     (Address::Roster(_), _) => ["Roster absent"],
     (Address::Observer, Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => ["Observer down"],
     (Address::Observer, _) => ["Observer absent"],
+    (Address::GossipStore(_), Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => [
+        "Records down",
+    ],
+    (Address::GossipStore(_), _) => ["Records absent"],
     (Address::Stream(_), _) => ["Stream down"],
     (
         Address::Store
@@ -92,6 +98,7 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
         | Letter::Worker(..)
         | Letter::Proxy(..)
         | Letter::Session(..)
+        | Letter::GossipStore(..)
         | Letter::Observer(_)
         | Letter::Stream(..)
         | Letter::Engine(..)
@@ -164,6 +171,9 @@ fn others_return(bench: &mut Bench) -> String {
         Letter::Proxy(request(1), silent),
         Letter::Stream(StreamId(1), stream::Command::Cancel),
         Letter::Observer(observer::Input::Forget(bench.session.fact_key())),
+        Letter::GossipStore(NETWORK, gossip_store::Input::Active(PEER)),
+        Letter::GossipStore(NETWORK, gossip_store::Input::Gone(PEER)),
+        Letter::GossipStore(NETWORK, gossip_store::Input::Heard(PEER, gossip())),
     ];
     let did = letters.map(|letter| {
         let did = bench.returned(letter, ReturnReason::NoActor);
@@ -240,6 +250,9 @@ const INPUTS: &[(&str, Happen)] = &[
             introduction(PEER, &[]).record.into(),
         )))
     }),
+    ("Gossip of peer", |bench| {
+        bench.tell(frame(ControlFrame::Gossip(gossip())))
+    }),
     ("Leave(false)", |bench| {
         bench.tell(frame(ControlFrame::Leave(false)))
     }),
@@ -290,6 +303,7 @@ const INPUTS: &[(&str, Happen)] = &[
     ("Revoke", |bench| {
         bench.tell(Input::Revoke(introduction(ME, &[]).record.into()))
     }),
+    ("Gossip", |bench| bench.tell(Input::Gossip(gossip()))),
     ("Load", |bench| bench.tell(Input::Load(load(2)))),
     ("Serves", |bench| bench.tell(Input::Serves(Vec::new()))),
     ("Cut", |bench| bench.tell(Input::Cut(Deny::Revoked))),
@@ -321,6 +335,9 @@ const INPUTS: &[(&str, Happen)] = &[
     ("Observer down", |bench| {
         bench.down(Address::Observer, Exit::Killed)
     }),
+    ("Records down", |bench| {
+        bench.down(Address::GossipStore(NETWORK), Exit::Killed)
+    }),
     ("Router absent", |bench| {
         bench.down(Address::Router, Exit::NoActor)
     }),
@@ -329,6 +346,9 @@ const INPUTS: &[(&str, Happen)] = &[
     }),
     ("Observer absent", |bench| {
         bench.down(Address::Observer, Exit::NoActor)
+    }),
+    ("Records absent", |bench| {
+        bench.down(Address::GossipStore(NETWORK), Exit::NoActor)
     }),
     ("Stream down", |bench| {
         bench.down(Address::Stream(StreamId(1)), Exit::Normal)
@@ -343,6 +363,7 @@ const INPUTS: &[(&str, Happen)] = &[
         let did = unsent(bench, ControlFrame::Ping(3));
         assert_eq!(unsent(bench, ControlFrame::Pong(3)), did);
         assert_eq!(unsent(bench, ControlFrame::Load(load(1))), did);
+        assert_eq!(unsent(bench, ControlFrame::Gossip(gossip())), did);
         did
     }),
     ("job Returned", |bench| {

@@ -418,6 +418,7 @@ fn word_of_letter(letter: &Letter) -> Option<&'static str> {
         Letter::Gateway(gateway::Command::Finished { .. }) => Some("end"),
         Letter::Gateway(gateway::Command::Failed { .. }) => Some("fail"),
         Letter::Roster(..)
+        | Letter::GossipStore(..)
         | Letter::Proxy(..)
         | Letter::Worker(..)
         | Letter::Observer(_)

@@ -40,6 +40,7 @@ kernel::page_rows!(rows_of_down, DOWN, Address {
     | Address::Transport
     | Address::Engine(_)
     | Address::Roster(_)
+    | Address::GossipStore(_)
     | Address::Session(..)
     | Address::Router
     | Address::Proxy(_)
@@ -64,6 +65,7 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
         | Letter::Gateway(_)
         | Letter::Stream(..)
         | Letter::Roster(..)
+        | Letter::GossipStore(..)
         | Letter::Proxy(..)
         | Letter::Observer(_)
         | Letter::Transport(_)

@@ -55,6 +55,7 @@ impl Roster {
             | peer_session::Input::Load(_)
             | peer_session::Input::Serves(_)
             | peer_session::Input::Release
+            | peer_session::Input::Gossip(_)
             | peer_session::Input::Open { .. }
             | peer_session::Input::Leave => {}
         }

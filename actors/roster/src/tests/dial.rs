@@ -42,7 +42,7 @@ fn dialled(bench: &Bench) -> Vec<NodeId> {
 #[test]
 fn contacts_are_dialled_at_once_and_members_after_a_moment() {
     let mut bench = Bench::loading(seed(ME));
-    assert_eq!(bench.tell(Input::Loaded(Vec::new())), "dial");
+    assert_eq!(bench.tell(Input::Loaded(Vec::new())), "members, dial");
     assert_eq!(dialled(&bench), [node(OWNER)]);
     bench.tell(introduced(OWNER, [advert(PEER, 1)]));
     assert!(dialled(&bench).len() == 1, "not in the same turn");
@@ -328,11 +328,20 @@ fn a_neighbour_without_room_for_a_greeting_is_greeted_again() {
         Letter::Transport(transport::Command::Attach(network())),
         Letter::Worker(DEVICE, worker),
     ];
-    for (greeting, word) in greetings.into_iter().zip(["attach", "ask"]) {
+    let again = |greeting, why, word| {
         let mut bench = Bench::new(seed(ME));
-        bench.returned(greeting, ReturnReason::Busy);
+        bench.returned(greeting, why);
         let said = bench.wait(Micros::from_secs(2));
-        assert!(said.iter().any(|turn| turn.contains(word)), "{said:?}");
+        said.iter().any(|turn| turn.contains(word))
+    };
+    for (greeting, word) in greetings.into_iter().zip(["attach", "ask"]) {
+        for why in [ReturnReason::Busy, ReturnReason::ParkFull] {
+            assert!(again(greeting.clone(), why, word), "{word} after {why:?}");
+        }
+        // Who is not there is greeted when its Down says that it is back.
+        for why in [ReturnReason::NoActor, ReturnReason::StartFailed] {
+            assert!(!again(greeting.clone(), why, word), "{word} after {why:?}");
+        }
     }
 }
 

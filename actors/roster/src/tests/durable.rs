@@ -7,7 +7,7 @@ use messages::ports::store::{Item, Table as Rows};
 use std::collections::BTreeMap;
 
 /// The rows that a roster wrote.
-fn rows(bench: &Bench) -> Vec<Item> {
+pub(super) fn rows(bench: &Bench) -> Vec<Item> {
     let mut rows = BTreeMap::new();
     for effect in &bench.sent {
         if let Effect::Tell(Letter::Store(store::Command::Commit { writes, .. })) = effect {
@@ -145,7 +145,13 @@ fn members_whose_time_was_over_meanwhile_are_dropped_with_their_rows() {
 fn rows_that_cannot_be_read_are_skipped_and_counted() {
     let bench = Bench::new(seed(ME));
     let garbage = bytes::Bytes::from_static(&[255, 3, 1]);
-    let tables = [Rows::Issued, Rows::Revoked, Rows::Members, Rows::Stamps];
+    let tables = [
+        Rows::Issued,
+        Rows::Revoked,
+        Rows::Members,
+        Rows::Stamps,
+        Rows::Records,
+    ];
     let mut items: Vec<Item> = tables
         .into_iter()
         .flat_map(|table| {
@@ -163,7 +169,7 @@ fn rows_that_cannot_be_read_are_skipped_and_counted() {
     items.push((foreign, bytes::Bytes::from_static(&[1])));
     let mut next = Bench::loading(seed(ME));
     next.tell(Input::Loaded(items));
-    assert_eq!((next.roster.skipped, next.roster.table.len()), (9, 0));
+    assert_eq!((next.roster.skipped, next.roster.table.len()), (11, 0));
 }
 
 #[test]
@@ -221,9 +227,14 @@ fn whatever_happens_around_it_the_roster_stays_whole() {
                         Exit::StartFailed("spent".to_owned()),
                     ];
                     let why = exits[usize::try_from(entropy.below(3)).unwrap()].clone();
-                    let others = [Address::Store, Address::Transport, Address::Worker(DEVICE)];
+                    let others = [
+                        Address::Store,
+                        Address::Transport,
+                        Address::Worker(DEVICE),
+                        Address::GossipStore(network()),
+                    ];
                     match usize::try_from(entropy.below(9)).unwrap() {
-                        other @ 0..3 => bench.down(others[other], why),
+                        other @ 0..4 => bench.down(others[other], why),
                         _ => bench.session_down(peer, why),
                     };
                 }

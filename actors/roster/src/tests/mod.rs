@@ -7,6 +7,7 @@ mod hearsay;
 mod holders;
 mod introductions;
 mod neighbourhood;
+mod records;
 mod sessions;
 mod table;
 mod tickets;
@@ -25,9 +26,10 @@ use messages::wire::latest::{Deny, Introduction, Load};
 use messages::{
     Address, Capabilities, Compute, Credential, DeviceId, Grant, Kind, Label, Letter, LinkId, List,
     ModelAdvert, ModelId, Neighbourhood, NetworkId, NodeId, QueryId, Record, RecordClass,
-    Signature, SignedGrant, SignedRecord, Stamp, StreamId, Ticket, TicketKey, Token,
+    Signature, SignedGrant, SignedRecord, Stamp, StreamId, Ticket, TicketKey, Token, gossip_store,
     inference_worker, network_of, observer,
 };
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -195,6 +197,8 @@ struct Bench {
     now: Now,
     /// Everything that was sent, but facts.
     sent: Vec<Effect>,
+    /// Whom the gossip store takes for a member.
+    known: BTreeSet<NodeId>,
     /// The rows of the page for what it was told last.
     rows: &'static [&'static str],
 }
@@ -215,6 +219,7 @@ impl Bench {
             roster: Roster::new(seed, ctx),
             now,
             sent: Vec::new(),
+            known: BTreeSet::new(),
             rows: &[],
         }
     }
@@ -334,6 +339,14 @@ impl Bench {
     fn finish(&mut self, mut out: Outbox) -> String {
         self.roster.invariants();
         let said = words(out.effects());
+        for input in records::told(out.effects()) {
+            records::learn(&mut self.known, input);
+        }
+        let members = match self.roster.is_loading() {
+            true => Vec::new(),
+            false => self.roster.table.members(),
+        };
+        assert!(self.known.iter().eq(&members), "the gossip store");
         self.sent.extend(std::mem::take(out.effects_mut()));
         said
     }
@@ -440,6 +453,11 @@ fn word(effect: &Effect) -> Option<&'static str> {
                 _ => "answer",
             },
             Letter::Observer(observer::Input::Fact(..)) => return None,
+            Letter::GossipStore(_, gossip_store::Input::Members(_)) => "members",
+            Letter::GossipStore(
+                _,
+                gossip_store::Input::Member(_) | gossip_store::Input::Stranger(_),
+            ) => return None,
             other => panic!("a letter that no roster sends: {other:?}"),
         },
     })

@@ -92,7 +92,7 @@ fn issued(bench: &mut Bench) -> Option<TicketKey> {
 /// Cells are narrow.
 fn short(did: &str) -> String {
     did.replace("serves, busy, watch", "meet")
-        .replace("watch, attach, watch, watch, ask", "greet")
+        .replace("watch, attach, watch, watch, ask, watch", "greet")
 }
 
 /// What happens to a roster, by the name that its row has.

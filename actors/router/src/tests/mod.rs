@@ -270,6 +270,7 @@ kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
         | Address::Stream(_)
         | Address::Engine(_)
         | Address::Roster(_)
+        | Address::GossipStore(_)
         | Address::Router
         | Address::Proxy(_)
         | Address::Control,

@@ -116,6 +116,8 @@ pub(super) const CRATES: &[Crate] = &[
     row("kernel", "runtime/kernel", Layer::Kernel)
         .with("bytes postcard rand_chacha rand_core serde thiserror"),
     row("roster", "actors/roster", Layer::Actor).with("bytes ed25519-dalek postcard thiserror"),
+    row("gossip_store", "actors/gossip_store", Layer::Actor)
+        .with("bytes ed25519-dalek postcard thiserror"),
     row("peer_session", "actors/peer_session", Layer::Actor),
     row("router", "actors/router", Layer::Actor),
     row("request_proxy", "actors/request_proxy", Layer::Actor).tested_with("bytes"),

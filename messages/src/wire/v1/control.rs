@@ -1,6 +1,7 @@
 //! Control frames of a session.
 
 use super::frame::frames;
+use super::gossip::Gossip;
 use crate::bounded::{Label, List};
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, INTRODUCTIONS_MAX, REASON_BYTES_MAX};
 use crate::{Credential, SignedRecord};
@@ -191,6 +192,8 @@ pub enum ControlFrame {
     Revoke(Box<SignedRecord>),
     /// The sender leaves: no new jobs, running ones end or move. True: at once.
     Leave(bool),
+    /// About records.
+    Gossip(Box<Gossip>),
 }
 
 impl ControlFrame {
@@ -207,6 +210,7 @@ impl ControlFrame {
                 FRAME_BYTES + entries.iter().map(entry).sum::<usize>()
             }
             Self::Revoke(record) => FRAME_BYTES + value(record),
+            Self::Gossip(gossip) => FRAME_BYTES + gossip.weight(),
             Self::Hello(_)
             | Self::Proof(_)
             | Self::Admit(())
@@ -230,4 +234,5 @@ frames!(ControlFrame, CONTROL_FRAME_BYTES_MAX, {
     8 => Load(Load),
     9 => Revoke(Box<SignedRecord>),
     10 => Leave(bool),
+    11 => Gossip(Box<Gossip>),
 });

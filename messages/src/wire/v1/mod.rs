@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod frame;
+pub mod gossip;
 pub mod job;
 pub mod preface;
 

@@ -2,6 +2,7 @@
 
 mod golden_bytes;
 mod goldens;
+mod gossip;
 mod hostile;
 mod limits;
 mod samples;

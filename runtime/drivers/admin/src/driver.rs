@@ -37,11 +37,11 @@ const FOREIGN: &str = "this node belongs to another user: run the command as tha
 pub trait Duties: Send + Sync {
     /// Who answers.
     fn about(&self) -> About;
-    /// Makes a membership durable; gives the network and the actor to start.
+    /// Makes a membership durable; gives the network and the actors to start, in this order.
     ///
     /// # Errors
     /// A sentence for the human.
-    fn join(&self, ticket: &str) -> Result<(NetworkId, Child), String>;
+    fn join(&self, ticket: &str) -> Result<(NetworkId, [Child; 2]), String>;
     /// Stops the node, after the answer.
     fn stop(&self);
 }
@@ -257,15 +257,17 @@ impl Desk {
                 .await
             }
             Request::Join { ticket } => match self.config.duties.join(&ticket) {
-                Ok((network, child)) => {
+                Ok((network, children)) => {
                     // A node that is in the network already has a new credential for it.
-                    let at = child.at;
-                    self.joining
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(at, child);
-                    self.port
-                        .post(vec![Effect::Stop(at, How::Drain), Effect::Watch(at)]);
+                    for child in children {
+                        let at = child.at;
+                        self.joining
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(at, child);
+                        self.port
+                            .post(vec![Effect::Stop(at, How::Drain), Effect::Watch(at)]);
+                    }
                     Response::Joined(network)
                 }
                 Err(why) => Response::Refused(why),

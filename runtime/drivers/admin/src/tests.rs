@@ -1,5 +1,7 @@
 //! The socket's place and its protocol.
 
+mod joining;
+
 use crate::protocol::{REQUEST_BYTES_MAX, Request, Response, VERSION, decode, encode, length};
 use crate::{ClientError, ProtocolError, Socket, ask, find};
 use std::fs;

@@ -117,6 +117,7 @@ impl HttpGateway {
                 // To a request that is gone: its Down says the same.
                 Letter::Proxy(..)
                 | Letter::Roster(..)
+                | Letter::GossipStore(..)
                 | Letter::Session(..)
                 | Letter::Router(_)
                 | Letter::Worker(..)

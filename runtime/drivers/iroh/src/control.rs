@@ -78,7 +78,8 @@ impl Shared {
             | ControlFrame::Introductions(_)
             | ControlFrame::Load(_)
             | ControlFrame::Revoke(_)
-            | ControlFrame::Leave(_) => {}
+            | ControlFrame::Leave(_)
+            | ControlFrame::Gossip(_) => {}
         }
         drop(links);
         if control.push(Bytes::from(bytes)).is_err() {

@@ -91,6 +91,7 @@ impl IrohTransport {
                     .close(link, network, "nobody here speaks for this network");
             }
             Letter::Roster(..)
+            | Letter::GossipStore(..)
             | Letter::Session(..)
             | Letter::Router(_)
             | Letter::Proxy(..)

@@ -5,7 +5,7 @@ use crate::inspect::inspect;
 use crate::tables::{self, CACHE_BYTES, Fault};
 use bytes::Bytes;
 use messages::limits::NETWORKS_MAX;
-use messages::ports::store::{Item, Key};
+use messages::ports::store::{Asker, Item, Key};
 use messages::roster::Contact;
 use messages::{Credential, Label, NetworkId, NodeId};
 use serde::{Deserialize, Serialize};
@@ -136,8 +136,8 @@ impl Database {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn load(&self, network: NetworkId) -> Result<Vec<Item>, HomeError> {
-        self.with(|inner| tables::load(inner, network))
+    pub fn load(&self, asker: Asker) -> Result<Vec<Item>, HomeError> {
+        self.with(|inner| tables::load(inner, asker))
     }
 
     /// All of these writes, durable, or none.

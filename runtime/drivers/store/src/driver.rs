@@ -50,8 +50,8 @@ impl Driver for RedbStore {
         };
         match queue.try_send(command) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Command::Commit { network, token, .. })) => {
-                self.port.tell(committed(network, token, false));
+            Err(TrySendError::Full(Command::Commit { asker, token, .. })) => {
+                self.port.tell(committed(asker, token, false));
                 Ok(())
             }
             Err(TrySendError::Full(Command::Load(_))) => Err(Failure(
@@ -87,12 +87,12 @@ async fn run(database: Database, port: Port, mut commands: Receiver<Command>) {
 /// Carries a command out; an error means that nothing can be read any more.
 fn execute(database: &Database, command: Command) -> Result<Letter, String> {
     match command {
-        Command::Load(network) => database
-            .load(network)
-            .map(|items| loaded(network, items))
+        Command::Load(asker) => database
+            .load(asker)
+            .map(|items| loaded(asker, items))
             .map_err(|error| error.to_string()),
         Command::Commit {
-            network,
+            asker,
             token,
             writes,
         } => {
@@ -100,7 +100,7 @@ fn execute(database: &Database, command: Command) -> Result<Letter, String> {
             if let Err(error) = &result {
                 tracing::error!(%error, "a write is lost");
             }
-            Ok(committed(network, token, result.is_ok()))
+            Ok(committed(asker, token, result.is_ok()))
         }
     }
 }

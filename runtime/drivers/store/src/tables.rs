@@ -4,7 +4,7 @@ use crate::database::Membership;
 use crate::home::HomeError;
 use bytes::Bytes;
 use messages::NetworkId;
-use messages::ports::store::{Item, Key, Table};
+use messages::ports::store::{Asker, Item, Key, Table};
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
 };
@@ -179,7 +179,10 @@ pub(crate) fn join(database: &Database, memberships: &[Membership]) -> Result<()
 }
 
 pub(crate) fn leave(database: &Database, network: NetworkId) -> Result<bool, Fault> {
-    let items = load(database, network)?;
+    let mut items = Vec::new();
+    for asker in Asker::all(network) {
+        items.extend(load(database, asker)?);
+    }
     let write = database.begin_write()?;
     let known = {
         let mut joined = write.open_table(MEMBERSHIPS)?;
@@ -193,7 +196,7 @@ pub(crate) fn leave(database: &Database, network: NetworkId) -> Result<bool, Fau
     Ok(known)
 }
 
-pub(crate) fn load(database: &Database, network: NetworkId) -> Result<Vec<Item>, Fault> {
+pub(crate) fn load(database: &Database, asker: Asker) -> Result<Vec<Item>, Fault> {
     let read = database.begin_read()?;
     let table = match read.open_table(ITEMS) {
         Ok(table) => table,
@@ -201,14 +204,14 @@ pub(crate) fn load(database: &Database, network: NetworkId) -> Result<Vec<Item>,
         Err(error) => return Err(error.into()),
     };
     let mut items = Vec::new();
-    for row in table.range(network.0.as_slice()..)? {
+    for row in table.range(asker.network().0.as_slice()..)? {
         let (key, value) = row?;
         match decode_key(key.value()) {
-            Some(key) if key.network == network => {
+            Some(key) if key.network != asker.network() => break,
+            Some(key) if asker.owns(key.table) => {
                 items.push((key, Bytes::copy_from_slice(value.value())));
             }
-            Some(_) => break,
-            None => {}
+            Some(_) | None => {}
         }
     }
     Ok(items)
@@ -239,6 +242,7 @@ fn encode_key(key: &Key) -> Vec<u8> {
         Table::Revoked => 2,
         Table::Members => 3,
         Table::Stamps => 4,
+        Table::Records => 5,
     };
     let mut bytes = key.network.0.to_vec();
     bytes.push(table);
@@ -254,6 +258,7 @@ fn decode_key(bytes: &[u8]) -> Option<Key> {
         2 => Table::Revoked,
         3 => Table::Members,
         4 => Table::Stamps,
+        5 => Table::Records,
         _ => return None,
     };
     Some(Key {

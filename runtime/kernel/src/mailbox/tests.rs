@@ -98,6 +98,7 @@ fn every_mailbox_has_limits_with_room_for_control_above_data() {
         Address::Engine(DeviceId(1)),
         Address::Worker(DeviceId(1)),
         Address::Roster(network),
+        Address::GossipStore(network),
         Address::Session(network, peer),
         Address::Router,
         Address::Proxy(RequestId { boot: 1, n: 1 }),
@@ -121,4 +122,28 @@ fn every_mailbox_has_limits_with_room_for_control_above_data() {
         );
         assert_eq!(admit(&Class::Control, full, limits), Ok(()), "{address}");
     }
+}
+
+#[test]
+fn the_gossip_store_has_room_for_frames_of_many_sessions_and_all_others_for_one() {
+    let (network, peer) = (NetworkId([0; 32]), NodeId([0; 32]));
+    let frames = |address| limits_of(address).frame_bytes;
+    assert_eq!(
+        frames(Address::Session(network, peer)),
+        FRAMES_WAITING_BYTES_MAX
+    );
+    assert_eq!(frames(Address::Roster(network)), FRAMES_WAITING_BYTES_MAX);
+    assert_eq!(
+        frames(Address::GossipStore(network)),
+        16 * FRAMES_WAITING_BYTES_MAX
+    );
+    // What the sessions hold more than that is turned away; the store's own letters are not.
+    let limits = limits_of(Address::GossipStore(network));
+    let full = Depth {
+        letters: 100,
+        data_bytes: 0,
+        frame_bytes: limits.frame_bytes,
+    };
+    assert_eq!(admit(&Class::Frame(1), full, limits), Err(Shed::Data));
+    assert_eq!(admit(&Class::Control, full, limits), Ok(()));
 }

@@ -3,8 +3,8 @@
 use super::Writes;
 use bytes::Bytes;
 use kernel::Entropy;
-use messages::ports::store::{Item, Key};
-use messages::{Digest, Micros, NetworkId};
+use messages::ports::store::{Asker, Item, Key};
+use messages::{Digest, Micros};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -72,8 +72,9 @@ impl Disk {
     }
 
     /// Everything of a network.
-    pub(crate) fn load(&self, network: NetworkId) -> Vec<Item> {
-        let of_it = self.rows.iter().filter(|(key, _)| key.network == network);
+    pub(crate) fn load(&self, asker: Asker) -> Vec<Item> {
+        let is_its = |key: &Key| key.network == asker.network() && asker.owns(key.table);
+        let of_it = self.rows.iter().filter(|(key, _)| is_its(key));
         of_it
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()

@@ -4,7 +4,7 @@ use super::disk::record_of;
 use super::*;
 use crate::event::Time;
 use kernel::Entropy;
-use messages::ports::store::Table;
+use messages::ports::store::{Asker, Table};
 use messages::{Letter, NetworkId, Token, roster};
 
 const NETWORK: NetworkId = NetworkId([7; 32]);
@@ -30,11 +30,11 @@ fn after(n: u64) -> Vec<(Key, Bytes)> {
     for n in 1..=n {
         assert!(disk.commit(writes(n)));
     }
-    disk.load(NETWORK)
+    disk.load(Asker::Roster(NETWORK))
 }
 
 fn count(disk: &Disk) -> u64 {
-    let rows = disk.load(NETWORK);
+    let rows = disk.load(Asker::Roster(NETWORK));
     let value = rows.iter().find(|(row, _)| *row == key(0));
     value.map_or(0, |(_, value)| {
         u64::from_le_bytes(value.as_ref().try_into().unwrap())
@@ -90,7 +90,7 @@ impl Bench {
     fn write(&mut self) {
         self.issued += 1;
         let command = Command::Commit {
-            network: NETWORK,
+            asker: Asker::Roster(NETWORK),
             token: Token(self.issued),
             writes: writes(self.issued),
         };
@@ -134,7 +134,11 @@ fn a_power_cut_at_every_byte_of_a_write_leaves_all_of_it_or_nothing() {
             disk.recover();
             let whole = end == record.len();
             let expected = if whole { 3 } else { 2 };
-            assert_eq!(disk.load(NETWORK), after(expected), "cut at {end}");
+            assert_eq!(
+                disk.load(Asker::Roster(NETWORK)),
+                after(expected),
+                "cut at {end}"
+            );
             let nothing = end == 0 && !stale;
             assert_eq!(disk.report().torn, u64::from(!whole && !nothing), "seen");
         }
@@ -158,7 +162,11 @@ fn what_was_confirmed_survives_a_power_cut_at_any_time() {
             "seed {seed}: a confirmed write is lost"
         );
         assert!(n <= bench.confirmed + 1, "one alone was being written");
-        assert_eq!(bench.disk.load(NETWORK), after(n), "a whole number of them");
+        assert_eq!(
+            bench.disk.load(Asker::Roster(NETWORK)),
+            after(n),
+            "a whole number of them"
+        );
         torn += bench.disk.report().torn;
         whole += bench.disk.report().whole;
     }
@@ -182,7 +190,11 @@ fn a_disk_that_lies_loses_the_last_writes_and_keeps_their_order() {
         bench.power_cut(&mut entropy);
         let n = count(&bench.disk);
         assert!((1..=5).contains(&n), "what was written before is safe");
-        assert_eq!(bench.disk.load(NETWORK), after(n), "a prefix");
+        assert_eq!(
+            bench.disk.load(Asker::Roster(NETWORK)),
+            after(n),
+            "a prefix"
+        );
         assert_eq!(bench.disk.report().lost, 5 - n);
         lost += 5 - n;
     }
@@ -209,7 +221,7 @@ fn a_full_disk_says_so_and_changes_nothing() {
     bench.write();
     bench.pass(2_000);
     assert_eq!((bench.confirmed, bench.failed), (1, 1));
-    assert_eq!(bench.disk.load(NETWORK), after(1));
+    assert_eq!(bench.disk.load(Asker::Roster(NETWORK)), after(1));
 }
 
 #[test]
@@ -235,7 +247,7 @@ fn a_load_waits_for_the_writes_before_it_and_a_slow_disk_takes_its_time() {
     bench.write();
     bench.write();
     let mut out = DriverOut::default();
-    let load = Command::Load(NETWORK);
+    let load = Command::Load(Asker::Roster(NETWORK));
     bench.store.command(&mut bench.disk, load, &mut out);
     assert!(out.effects.is_empty(), "not before what it is to show");
     bench.pass(1_001_999);
@@ -277,7 +289,7 @@ impl Store {
     /// Lets so many commits wait: a bug that the checkers are to catch.
     pub(crate) fn stuff(&mut self, commits: usize) {
         let commit = |n| Command::Commit {
-            network: NETWORK,
+            asker: Asker::Roster(NETWORK),
             token: Token(n),
             writes: Vec::new(),
         };

@@ -1,6 +1,7 @@
 //! What can be expected.
 
 use super::fault::{ActorOf, Between};
+use crate::About;
 use crate::scenario::values::{Span, Who};
 use serde::Deserialize;
 
@@ -67,6 +68,38 @@ pub(crate) enum Expectation {
     Models(ModelsAt),
     /// An actor is alive.
     Alive(ActorOf),
+    /// All of these nodes (or "all" that are up) hold the same records.
+    Agree(Nodes),
+    /// Records that a node holds, withdrawn ones included.
+    Records(NumberAt),
+    /// What a node's disk has of what another said.
+    Record(RecordIs),
+    /// A figure of a node's gossip store.
+    RecordFigure(FigureAt),
+}
+
+/// A node, whose session or prompt, and what it says; nothing where nothing stands.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordIs {
+    pub(crate) node: Who,
+    pub(crate) of: usize,
+    pub(crate) about: About,
+    #[serde(default)]
+    pub(crate) id: u64,
+    pub(crate) is: Option<String>,
+}
+
+/// A node and a figure by its name.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FigureAt {
+    pub(crate) node: Who,
+    pub(crate) figure: String,
+    #[serde(default)]
+    pub(crate) at_least: u64,
+    #[serde(default = "any")]
+    pub(crate) at_most: u64,
 }
 
 /// A request and the error that it ends with.

@@ -1,6 +1,7 @@
 //! What can go wrong.
 
-use crate::hostile::{Forged, Garbage};
+use crate::About;
+use crate::hostile::{Forged, Garbage, Unfit};
 use crate::scenario::values::{Span, Who};
 use serde::Deserialize;
 
@@ -72,6 +73,53 @@ pub(crate) enum Fault {
     StaleLetters(Who),
     /// Tokens of a request come again, too early, or as others.
     Tokens(ForgedOf),
+    /// A node says something of itself, under each of some ids.
+    Publish(Publish),
+    /// It withdraws what it said.
+    Withdraw(Withdraw),
+    /// Whether prompts cross to and from a node.
+    Share(Share),
+    /// A member passes on a record that it may not.
+    Record(ForgedRecord),
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Publish {
+    pub(crate) node: Who,
+    pub(crate) about: About,
+    /// Under the ids from 0 on.
+    pub(crate) ids: u64,
+    pub(crate) value: String,
+}
+
+/// What a node says no more.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Withdraw {
+    pub(crate) node: Who,
+    pub(crate) about: About,
+    pub(crate) ids: u64,
+}
+
+/// A node, and whether it shares.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Share {
+    pub(crate) node: Who,
+    pub(crate) on: bool,
+}
+
+/// A record that no honest member passes on.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForgedRecord {
+    pub(crate) from: Who,
+    pub(crate) to: Who,
+    /// Whose session 0 it is about.
+    pub(crate) of: usize,
+    pub(crate) how: Unfit,
 }
 
 /// Two groups of nodes.
@@ -133,6 +181,7 @@ pub(crate) enum Actor {
     Engine,
     Worker,
     Roster,
+    Records,
     Session,
     Router,
     Request,

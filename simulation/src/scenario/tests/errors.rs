@@ -102,7 +102,8 @@ fn faults_that_do_not_exist_name_those_that_do() {
         "line 23, fault 2: do: `strat` is not known; allowed: kill, close, start, freeze, suspend, \
          thaw, cut, cut_one_way, clog, heal, rebind, reset, stop_reading, read_again, wedge, \
          unwedge, unload, kill_actor, fall, hang_up, slow_reader, clock_ahead, clock_back, \
-         drift, disk, engine, revoke, busy, drain, garbage, streams, stale_letters, tokens",
+         drift, disk, engine, revoke, busy, drain, garbage, streams, stale_letters, tokens, \
+         publish, withdraw, share, record",
     );
 }
 

@@ -124,6 +124,17 @@ macro_rules! files {
 
 files! {
     all:
+    "01_late_join_sees_everything" => late_join_sees_everything,
+    "02_late_join_cost_is_the_difference" => late_join_cost_is_the_difference,
+    "03_join_30s_after_publish" => join_30s_after_publish,
+    "04_flap_gets_caught_up" => flap_gets_caught_up,
+    "06_mass_join" => mass_join,
+    "07_half_the_mesh_returns" => half_the_mesh_returns,
+    "08_deleted_stays_deleted" => deleted_stays_deleted,
+    "09_gossip_off_isolates" => gossip_off_isolates,
+    "15_skewed_clock_does_not_win" => skewed_clock_does_not_win,
+    "16_future_stamp_is_parked_until_due" => future_stamp_is_parked_until_due,
+    "18_forged_record_refused" => forged_record_refused,
     "22_link_lost_at_every_step_of_the_handshake" => link_lost_at_every_step_of_the_handshake,
     "22_lost_in_silence" => lost_in_silence,
     "22_rough_paths" => rough_paths,
@@ -195,6 +206,7 @@ files! {
     "67_transport_falls_while_it_is_greeted" => transport_falls_while_it_is_greeted,
     "67_the_request_itself_is_killed" => the_request_itself_is_killed,
     "68_slow_client_fast_engine" => slow_client_fast_engine,
+    "69_gossip_frame_with_extreme_fields" => gossip_frame_with_extreme_fields,
     "80_one_ticket_one_mesh" => one_ticket_one_mesh,
     "81_half_of_a_mesh_dies" => half_of_a_mesh_dies,
     "82_a_session_in_use_stays" => a_session_in_use_stays,
@@ -206,6 +218,11 @@ files! {
     "88_a_model_again_after_a_cut" => a_model_again_after_a_cut,
     ;
     hosts:
+    join_30s_after_publish,
+    flap_gets_caught_up,
+    deleted_stays_deleted,
+    gossip_off_isolates,
+    forged_record_refused,
     link_lost_at_every_step_of_the_handshake,
     lost_in_silence,
     half_open_link_detected,

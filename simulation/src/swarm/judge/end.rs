@@ -127,6 +127,7 @@ fn left_on(mesh: &Mesh, node: NodeIndex) -> Vec<String> {
             | Address::Transport
             | Address::Engine(_)
             | Address::Roster(_)
+            | Address::GossipStore(_)
             | Address::Gateway
             | Address::Control
             | Address::Observer => None,

@@ -127,7 +127,8 @@ impl Peer {
                 | ControlFrame::Introductions(_)
                 | ControlFrame::Load(_)
                 | ControlFrame::Revoke(_)
-                | ControlFrame::Leave(_) => {}
+                | ControlFrame::Leave(_)
+                | ControlFrame::Gossip(_) => {}
             }
         }
         control

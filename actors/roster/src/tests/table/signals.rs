@@ -11,6 +11,10 @@ kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
     (Address::Worker(_), _) => ["Worker absent"],
     (Address::Observer, Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => ["Observer down"],
     (Address::Observer, _) => ["Observer absent"],
+    (Address::GossipStore(_), Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => [
+        "Records down",
+    ],
+    (Address::GossipStore(_), _) => ["Records absent"],
     (Address::Session(..), Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) => [
         "Session fails",
         "Another down",
@@ -50,6 +54,10 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
     (Letter::Transport(_), _) => ["Another Returned"],
     (Letter::Worker(..), ReturnReason::Busy | ReturnReason::ParkFull) => ["Ask Returned"],
     (Letter::Worker(..), _) => ["Another Returned"],
+    (Letter::GossipStore(..), ReturnReason::Busy | ReturnReason::ParkFull) => [
+        "Members Returned",
+    ],
+    (Letter::GossipStore(..), _) => ["Another Returned"],
     (Letter::Store(store::Command::Commit { .. }), _) => ["Commit Returned"],
     (Letter::Store(store::Command::Load(_)), _) => ["Another Returned"],
     (
@@ -92,6 +100,9 @@ pub(super) const SIGNALS: &[(&str, Happen)] = &[
     ("Observer down", |bench| {
         bench.down(Address::Observer, Exit::Killed)
     }),
+    ("Records down", |bench| {
+        bench.down(Address::GossipStore(network()), Exit::Killed)
+    }),
     ("Store absent", |bench| {
         let greeting = match bench.roster.is_loading() {
             true => "watch, load",
@@ -108,6 +119,13 @@ pub(super) const SIGNALS: &[(&str, Happen)] = &[
     }),
     ("Observer absent", |bench| {
         absent(bench, Address::Observer, "watch")
+    }),
+    ("Records absent", |bench| {
+        let greeting = match bench.roster.is_loading() {
+            true => "watch",
+            false => "watch, members",
+        };
+        absent(bench, Address::GossipStore(network()), greeting)
     }),
     ("Session fails", |bench| {
         bench.tell(link_up(PEER, 1));
@@ -182,6 +200,15 @@ pub(super) const SIGNALS: &[(&str, Happen)] = &[
         let did = bench.returned(Letter::Transport(attach), ReturnReason::Busy);
         then(bench, &did, after(1), "watch, attach")
     }),
+    ("Members Returned", |bench| {
+        let member = gossip_store::Input::Member(node(PEER));
+        let did = bench.returned(Letter::GossipStore(network(), member), ReturnReason::Busy);
+        let greeting = match bench.roster.is_loading() {
+            true => "watch",
+            false => "watch, members",
+        };
+        then(bench, &did, after(1), greeting)
+    }),
     ("Ask Returned", |bench| {
         let ask = inference_worker::Input::Attach(network());
         let did = bench.returned(Letter::Worker(DEVICE, ask), ReturnReason::Busy);
@@ -236,10 +263,13 @@ fn others_return(bench: &mut Bench) -> String {
         to_session(peer_session::Input::Load(Load::default())),
         to_session(peer_session::Input::Release),
         Letter::Transport(close),
-        Letter::Store(store::Command::Load(network())),
+        Letter::Store(store::Command::Load(store::Asker::Roster(network()))),
         Letter::Observer(observer::Input::Forget(observer::FactKey::Models)),
     ];
     let gone = [
+        Letter::GossipStore(network(), gossip_store::Input::Members(Vec::new())),
+        Letter::GossipStore(network(), gossip_store::Input::Member(node(PEER))),
+        Letter::GossipStore(network(), gossip_store::Input::Stranger(node(PEER))),
         to_session(peer_session::Input::Cut(Deny::Revoked)),
         to_session(peer_session::Input::Introduce(List::new())),
         to_session(peer_session::Input::Revoke(revocation(100).into())),

@@ -1,5 +1,7 @@
 //! One value of every variant, and of every variant inside it.
 
+pub(super) mod gossip;
+
 use crate::wire::latest::{
     Accepted, Beacon, ControlFrame, Deny, End, Hello, Introduction, JobReply, JobRequest, Load,
     Preface, Purpose, Refused,
@@ -85,7 +87,7 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
         queue_max: 4,
     };
     let why = Label::truncated("twice");
-    vec![
+    let frames = vec![
         ("hello", ControlFrame::Hello(hello())),
         ("proof by owner", ControlFrame::Proof(owner().into())),
         ("proof by ticket", ControlFrame::Proof(credential().into())),
@@ -109,7 +111,8 @@ pub(super) fn control() -> Vec<(&'static str, ControlFrame)> {
         ("revoke", ControlFrame::Revoke(revocation().into())),
         ("leave", ControlFrame::Leave(false)),
         ("leave at once", ControlFrame::Leave(true)),
-    ]
+    ];
+    frames.into_iter().chain(gossip::frames()).collect()
 }
 
 pub(super) fn job() -> Job {

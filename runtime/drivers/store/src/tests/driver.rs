@@ -1,11 +1,11 @@
-//! The driver in a hive, between a probe in a roster's place and a disk that can fail.
+//! The driver in a hive, between probes in the places of those who ask and a disk that can fail.
 
 use crate::{Database, HomeError, RedbStore};
 use bytes::Bytes;
 use host::{Driver, DriverFactory, Hive, HiveConfig, Port};
 use kernel::{Child, Failure, Restart, Signer, Turn};
-use messages::ports::store::{Command, Key, Table};
-use messages::{Address, Branch, Letter, NetworkId, NodeId, Seed, Signature, Token, roster::Input};
+use messages::ports::store::{Asker, Command, Key, Table, committed, loaded};
+use messages::{Address, Branch, Letter, NetworkId, NodeId, Seed, Signature, Token, roster};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 const NETWORK: NetworkId = NetworkId([1; 32]);
+const ROSTER: Asker = Asker::Roster(NETWORK);
+const RECORDS: Asker = Asker::GossipStore(NETWORK);
 
 /// Memory that can be told to take no more writes.
 #[derive(Clone, Debug, Default)]
@@ -65,14 +67,14 @@ fn over(disk: &Disk) -> Database {
     })
 }
 
-struct Factory(Database, mpsc::UnboundedSender<Input>);
+struct Factory(Database, mpsc::UnboundedSender<Letter>);
 
-struct Probe(mpsc::UnboundedSender<Input>);
+struct Probe(mpsc::UnboundedSender<Letter>);
 
 impl Driver for Probe {
     fn turn(&mut self, turn: Turn) -> Result<(), Failure> {
-        if let Turn::Letter(Letter::Roster(_, input)) = turn {
-            let _ = self.0.send(input);
+        if let Turn::Letter(letter) = turn {
+            let _ = self.0.send(letter);
         }
         Ok(())
     }
@@ -99,7 +101,7 @@ impl Signer for NoSigner {
     }
 }
 
-async fn hive(disk: &Disk) -> (Hive, mpsc::UnboundedReceiver<Input>) {
+async fn hive(disk: &Disk) -> (Hive, mpsc::UnboundedReceiver<Letter>) {
     let (told, mut answers) = mpsc::unbounded_channel();
     let config = HiveConfig {
         boot: 1,
@@ -115,16 +117,19 @@ async fn hive(disk: &Disk) -> (Hive, mpsc::UnboundedReceiver<Input>) {
     };
     let children = vec![
         child(Address::Store, Branch::Store),
-        child(Address::Roster(NETWORK), Branch::Network(NETWORK)),
+        child(ROSTER.address(), Branch::Network(NETWORK)),
+        child(RECORDS.address(), Branch::Network(NETWORK)),
     ];
     let hive = Hive::start(config, children).await.unwrap();
-    // Both live once the first question is answered.
-    hive.tell(Letter::Store(Command::Load(NETWORK)));
-    assert_eq!(next(&mut answers).await, Input::Loaded(Vec::new()));
+    // All live once the first question of each is answered.
+    for asker in [ROSTER, RECORDS] {
+        hive.tell(Letter::Store(Command::Load(asker)));
+        assert_eq!(next(&mut answers).await, loaded(asker, Vec::new()));
+    }
     (hive, answers)
 }
 
-async fn next(answers: &mut mpsc::UnboundedReceiver<Input>) -> Input {
+async fn next(answers: &mut mpsc::UnboundedReceiver<Letter>) -> Letter {
     timeout(Duration::from_secs(20), answers.recv())
         .await
         .unwrap()
@@ -132,15 +137,20 @@ async fn next(answers: &mut mpsc::UnboundedReceiver<Input>) -> Input {
 }
 
 fn commit(token: u64) -> Letter {
+    commit_of(ROSTER, Table::Members, token)
+}
+
+fn commit_of(asker: Asker, table: Table, token: u64) -> Letter {
     let row = Bytes::copy_from_slice(&token.to_le_bytes());
+    let network = asker.network();
     let key = Key {
-        network: NETWORK,
-        table: Table::Members,
+        network,
+        table,
         row,
     };
     let writes = vec![(key, Some(Bytes::from_static(b"value")))];
     Letter::Store(Command::Commit {
-        network: NETWORK,
+        asker,
         token: Token(token),
         writes,
     })
@@ -152,11 +162,14 @@ async fn commits_are_answered_in_order_and_loaded_after_them() {
     for token in 1..=20 {
         hive.tell(commit(token));
     }
-    hive.tell(Letter::Store(Command::Load(NETWORK)));
+    hive.tell(Letter::Store(Command::Load(ROSTER)));
     for token in 1..=20 {
-        assert_eq!(next(&mut answers).await, Input::Committed(Token(token)));
+        assert_eq!(
+            next(&mut answers).await,
+            committed(ROSTER, Token(token), true)
+        );
     }
-    let Input::Loaded(items) = next(&mut answers).await else {
+    let Letter::Roster(_, roster::Input::Loaded(items)) = next(&mut answers).await else {
         panic!("not loaded")
     };
     assert_eq!(items.len(), 20);
@@ -167,20 +180,46 @@ async fn a_commit_on_a_full_disk_is_answered_as_failed() {
     let disk = Disk::default();
     let (hive, mut answers) = hive(&disk).await;
     hive.tell(commit(1));
-    assert_eq!(next(&mut answers).await, Input::Committed(Token(1)));
+    assert_eq!(next(&mut answers).await, committed(ROSTER, Token(1), true));
     disk.1.store(true, Ordering::Relaxed);
     hive.tell(commit(2));
-    assert_eq!(next(&mut answers).await, Input::CommitFailed(Token(2)));
+    assert_eq!(next(&mut answers).await, committed(ROSTER, Token(2), false));
     // Room again: what is asked then is durable, and what failed is not there.
     disk.1.store(false, Ordering::Relaxed);
     hive.tell(commit(3));
-    assert_eq!(next(&mut answers).await, Input::Committed(Token(3)));
-    hive.tell(Letter::Store(Command::Load(NETWORK)));
-    let Input::Loaded(items) = next(&mut answers).await else {
+    assert_eq!(next(&mut answers).await, committed(ROSTER, Token(3), true));
+    hive.tell(Letter::Store(Command::Load(ROSTER)));
+    let Letter::Roster(_, roster::Input::Loaded(items)) = next(&mut answers).await else {
         panic!("not loaded")
     };
     let rows: Vec<_> = items.iter().map(|(key, _)| key.row[0]).collect();
     assert_eq!(rows, [1, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_is_answered_with_what_it_keeps() {
+    let disk = Disk::default();
+    let (hive, mut answers) = hive(&disk).await;
+    for (asker, table, token) in [
+        (ROSTER, Table::Members, 1),
+        (RECORDS, Table::Records, 2),
+        (RECORDS, Table::Records, 3),
+    ] {
+        hive.tell(commit_of(asker, table, token));
+        let answer = committed(asker, Token(token), true);
+        assert_eq!(next(&mut answers).await, answer);
+    }
+    for (asker, tokens) in [(ROSTER, &[1][..]), (RECORDS, &[2, 3])] {
+        hive.tell(Letter::Store(Command::Load(asker)));
+        let items = over(&disk).load(asker).unwrap();
+        let rows: Vec<u8> = items.iter().map(|(key, _)| key.row[0]).collect();
+        assert_eq!(rows, tokens);
+        assert_eq!(next(&mut answers).await, loaded(asker, items));
+    }
+    disk.1.store(true, Ordering::Relaxed);
+    hive.tell(commit_of(RECORDS, Table::Records, 4));
+    let answer = committed(RECORDS, Token(4), false);
+    assert_eq!(next(&mut answers).await, answer);
 }
 
 #[test]
@@ -201,5 +240,5 @@ async fn what_waits_at_a_stop_becomes_durable() {
         hive.tell(commit(token));
     }
     hive.stop().await;
-    assert_eq!(over(&disk).load(NETWORK).unwrap().len(), 10);
+    assert_eq!(over(&disk).load(ROSTER).unwrap().len(), 10);
 }

@@ -1,0 +1,492 @@
+//! GossipStore: the records of a network.
+//!
+//! # Role
+//! Keeps one signed register per (kind, author, id) for everything that members share, and brings
+//! it into agreement with its neighbours: what this node says is sent to all at once and may be
+//! lost; what differs is found by digests and read. It interprets no record, and writes none but
+//! this node's own, as the catalog publisher asks for.
+//!
+//! # Inputs
+//! `gossip_store::Input`: members from the roster, neighbours and their frames from sessions, own
+//! values from the catalog publisher, rows and commits from the store.
+//!
+//! # Output
+//! `Session::Gossip` to neighbours, commits to the store, `InForce` to the catalog publisher when
+//! what is in force changed.
+//!
+//! Frames of one whose session is not active are dropped: the session is the gate. Until what is
+//! durable was loaded the store is *loading*: it notes who is there and says nothing; then it is
+//! *open*. "read" is a question to a neighbour; "news" are own records, said to all; "roots" tells
+//! all others but the one that a record came from that there is more; "answer" answers; "write" is
+//! a commit; "·" is nothing.
+//!
+//! | input             | loading | open         |
+//! |-------------------|---------|--------------|
+//! | Started           | watch, load | watch, load |
+//! | Loaded            | ·       | ·            |
+//! | Loaded, neighbour | read    | ·            |
+//! | Committed, own    | ·       | news         |
+//! | Committed         | ·       | ·            |
+//! | CommitFailed      | ·       | ·            |
+//! | Members           | ·       | ·            |
+//! | Member            | ·       | ·            |
+//! | Stranger          | ·       | write        |
+//! | Active            | ·       | read         |
+//! | Gone              | ·       | ·            |
+//! | News              | ·       | roots, write |
+//! | News, known       | ·       | ·            |
+//! | Roots, other      | ·       | read         |
+//! | Roots, equal      | ·       | ·            |
+//! | Compare           | ·       | answer       |
+//! | Want              | ·       | answer       |
+//! | Differ, asked     | ·       | read         |
+//! | Have, asked       | ·       | roots, read, write |
+//! | not asked for     | ·       | ·            |
+//! | of a stranger     | ·       | ·            |
+//! | Publish           | ·       | write        |
+//! | Publish, as it is | ·       | ·            |
+//! | Share             | ·       | ·            |
+//! | Down              | watch   | watch        |
+//! | Returned          | ·       | ·            |
+//! | Deadline          | load    | read         |
+//!
+//! # Invariants
+//! A record is kept if and only if its author, a member, signed it for this network; of a register
+//! the one with the greatest (stamp, digest). This node's own records are durable before anybody
+//! hears of them. At most one neighbour is read at a time, one question at a time. A gated record
+//! crosses only while this node shares them, either way.
+//!
+//! # Failure
+//! None of its own. A record that is not kept is counted; an answer that does not come is not
+//! waited for. What broadcasts lose, the next reading finds: when a session begins, when a
+//! neighbour says that it has more, and once a minute.
+//!
+//! # After restart
+//! Reloads what is durable. Sessions and the roster see it go down and say again who is there; the
+//! catalog publisher says its values again; what was not yet written is read from neighbours.
+
+mod neighbours;
+mod own;
+mod pull;
+mod reading;
+mod registers;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod writing;
+
+pub use registers::{AHEAD_MAX, AUTHOR_RECORDS_MAX, PARKED_MAX, Refused, TOMBSTONE_AGE_MAX};
+
+use kernel::{Ctx, Deadline, Failure, Machine, Outbox, ReturnReason, Signal, Signed, Signer, View};
+use messages::gossip_store::{Input, Seed};
+use messages::peer_session;
+use messages::wire::latest::{Gossip, Roots};
+use messages::{Address, Letter, Micros, Mono, NodeId, Now, RecordClass, SignedRecord, Wall};
+use neighbours::{NEIGHBOURS_MAX, Neighbour, Neighbours};
+use own::Own;
+use pull::{Pull, Refusals};
+use registers::{Merged, Registers};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use writing::Writing;
+
+/// The records of a network. See the crate's page.
+#[derive(Debug)]
+pub struct GossipStore {
+    seed: Seed,
+    signer: Arc<dyn Signer>,
+    registers: Registers,
+    refusals: Refusals,
+    neighbours: Neighbours,
+    /// The neighbour that is being read, and whether it answered in this turn.
+    pull: Option<Pull>,
+    answered: bool,
+    asks: u32,
+    read_last: Option<NodeId>,
+    /// When the next neighbour is read again, and who was last.
+    refresh_at: Mono,
+    refreshed: Option<NodeId>,
+    /// Whether gated records cross.
+    shares: bool,
+    /// Whether the roster has said who is a member.
+    knows_members: bool,
+    own: Own,
+    writing: Writing,
+    /// When time changes what is in force.
+    due_at: Option<Mono>,
+    /// What the last turn left, for people.
+    roots: Option<Roots>,
+    entropy: kernel::Entropy,
+    counts: Counts,
+}
+
+/// What became of records, for people.
+#[derive(Debug, Default)]
+struct Counts {
+    taken: u64,
+    known: u64,
+    refused: u64,
+    dropped: u64,
+}
+
+impl GossipStore {
+    /// A store that has loaded nothing yet.
+    #[must_use]
+    pub fn new(seed: Seed, ctx: Ctx) -> Self {
+        let mut entropy = ctx.entropy;
+        let mut registers = Registers::new(seed.network, seed.me);
+        // The roster counts the others.
+        registers.admit(seed.me);
+        Self {
+            registers,
+            signer: ctx.signer,
+            // Tokens begin anywhere: an answer to an earlier life must not answer this one.
+            writing: Writing::new(entropy.number()),
+            due_at: None,
+            roots: None,
+            entropy,
+            refusals: Refusals::default(),
+            neighbours: Neighbours::new(),
+            pull: None,
+            answered: false,
+            asks: 0,
+            read_last: None,
+            refresh_at: Mono::default(),
+            refreshed: None,
+            shares: seed.shares,
+            knows_members: false,
+            own: Own::default(),
+            counts: Counts::default(),
+            seed,
+        }
+    }
+
+    fn on_started(&mut self, now: Now, out: &mut Outbox) {
+        self.refresh_at = now.mono + self.refresh_wait();
+        out.watch(Address::Store);
+        self.load(now.mono, out);
+    }
+
+    fn on_members(&mut self, members: &[NodeId]) {
+        self.knows_members = true;
+        let known: BTreeSet<&NodeId> = members.iter().collect();
+        for author in self.registers.authors() {
+            if author != self.seed.me && !known.contains(&author) {
+                kernel::sometimes!(true, "gossip store: an author is no member any more");
+                self.registers.expel(author);
+            }
+        }
+        for member in members {
+            self.on_member(*member);
+        }
+    }
+
+    fn on_member(&mut self, member: NodeId) {
+        if !self.registers.is_author(member) {
+            self.registers.admit(member);
+            self.refusals.clear();
+        }
+    }
+
+    fn on_active(&mut self, now: Now, peer: NodeId) {
+        let room = self.neighbours.len() < NEIGHBOURS_MAX;
+        kernel::sometimes!(!room, "gossip store: too many neighbours");
+        if room || self.neighbours.contains_key(&peer) {
+            self.neighbours.insert(peer, Neighbour::new(now.mono));
+        }
+    }
+
+    /// Whether gated records cross. What was not sent or taken meanwhile is read now, both ways.
+    fn on_share(&mut self, shares: bool) {
+        if std::mem::replace(&mut self.shares, shares) == shares || !shares {
+            return;
+        }
+        for neighbour in self.neighbours.values_mut() {
+            neighbour.is_to_read(RecordClass::Gated);
+            neighbour.is_behind();
+        }
+    }
+
+    fn on_gone(&mut self, peer: NodeId) {
+        self.neighbours.remove(&peer);
+        if self.pull.as_ref().is_some_and(|pull| pull.peer == peer) {
+            kernel::sometimes!(true, "gossip store: a neighbour goes while it is read");
+            self.pull = None;
+        }
+    }
+
+    fn on_returned(&mut self, letter: &Letter, why: ReturnReason) {
+        match letter {
+            // Its session died and says nothing more.
+            Letter::Session(_, peer, _) if why == ReturnReason::NoActor => self.on_gone(*peer),
+            // It is told that there is more; what is a question or an answer is asked again.
+            Letter::Session(_, peer, peer_session::Input::Gossip(said))
+                if matches!(**said, Gossip::News(_)) =>
+            {
+                kernel::sometimes!(true, "gossip store: news find no room at a session");
+                if let Some(neighbour) = self.neighbours.get_mut(peer) {
+                    neighbour.is_behind();
+                }
+            }
+            // The store's Down, or the next try, covers what is lost.
+            Letter::Session(..)
+            | Letter::Store(_)
+            | Letter::GossipStore(..)
+            | Letter::Roster(..)
+            | Letter::Router(_)
+            | Letter::Proxy(..)
+            | Letter::Worker(..)
+            | Letter::Observer(_)
+            | Letter::Transport(_)
+            | Letter::Stream(..)
+            | Letter::Engine(..)
+            | Letter::Gateway(_)
+            | Letter::Control(_) => {}
+        }
+    }
+
+    fn on_heard(&mut self, now: Now, peer: NodeId, gossip: Gossip) {
+        let Some(neighbour) = self.neighbours.get_mut(&peer) else {
+            kernel::sometimes!(true, "gossip store: a stranger speaks");
+            self.counts.dropped += 1;
+            return;
+        };
+        match gossip {
+            Gossip::News(records) => self.take_all(now, peer, records.into_vec()),
+            Gossip::Roots(theirs) => {
+                neighbour.differs(&theirs, &roots_of(&mut self.registers, self.shares));
+            }
+            question @ (Gossip::Compare { .. } | Gossip::Want { .. }) => neighbour.asks(question),
+            Gossip::Differ { ask, parts } => self.on_differ(peer, ask, &parts),
+            Gossip::Have { ask, records } => self.on_have(now, peer, ask, records),
+        }
+    }
+
+    /// Takes records of a neighbour, and passes on what is new.
+    fn take_all(&mut self, now: Now, from: NodeId, records: Vec<SignedRecord>) {
+        let mut has_news = false;
+        for signed in records {
+            has_news |= self.take(now.wall, signed).is_some();
+        }
+        if has_news {
+            self.pass_on(from);
+        }
+    }
+
+    /// Takes one record; gives it back where it is news.
+    fn take(&mut self, now: Wall, signed: SignedRecord) -> Option<SignedRecord> {
+        if !self.shares && signed.record.class == RecordClass::Gated {
+            kernel::sometimes!(true, "gossip store: a record is not shared");
+            self.counts.dropped += 1;
+            return None;
+        }
+        self.merge(now, signed)
+    }
+
+    /// Merges one record; gives it back where it is news.
+    fn merge(&mut self, now: Wall, signed: SignedRecord) -> Option<SignedRecord> {
+        let (key, version) = (signed.record.key(), registers::version_of(&signed));
+        let signer = Arc::clone(&self.signer);
+        let is_signed = |signed: &SignedRecord| {
+            let bytes = signed.record.signing_bytes();
+            let signed = Signed {
+                key: &signed.record.author.0,
+                bytes: &bytes,
+                signature: &signed.signature,
+            };
+            signer.verify(&signed, signature::ed25519)
+        };
+        match self.registers.merge(now, signed.clone(), is_signed) {
+            Ok(Merged::New(_)) => {
+                self.counts.taken += 1;
+                Some(signed)
+            }
+            Ok(Merged::Known) => {
+                self.counts.known += 1;
+                None
+            }
+            Err(why) => {
+                kernel::sometimes!(true, "gossip store: a record is refused");
+                self.counts.refused += 1;
+                if why != Refused::OtherNetwork {
+                    self.refusals.add(key, version);
+                }
+                None
+            }
+        }
+    }
+
+    /// Says what is new of this node's own to all neighbours. Who has no room now is told later
+    /// that there is more.
+    fn say(&mut self, now: Mono, news: &[SignedRecord], out: &mut Outbox) {
+        let shares = self.shares;
+        let shared = |signed: &&SignedRecord| shares || signed.record.class == RecordClass::Public;
+        let shared: Vec<&SignedRecord> = news.iter().filter(shared).collect();
+        let frames: Vec<Gossip> = shared
+            .chunks(messages::wire::latest::BATCH_RECORDS_MAX)
+            .map(|some| Gossip::News(messages::List::truncated(some.iter().copied().cloned())))
+            .collect();
+        for (peer, neighbour) in &mut self.neighbours {
+            for frame in &frames {
+                if neighbour.may_hear(now, frame) {
+                    out.tell(to_peer(&self.seed, *peer, frame.clone()));
+                }
+            }
+        }
+    }
+
+    /// Others than the one that it came from may not have what is new: they are told that there is
+    /// more, and most have it already.
+    fn pass_on(&mut self, from: NodeId) {
+        for (peer, neighbour) in &mut self.neighbours {
+            if *peer != from {
+                neighbour.is_behind();
+            }
+        }
+    }
+
+    /// What is in order after any turn.
+    fn settle(&mut self, now: Now, out: &mut Outbox) {
+        if !self.writing.is_loaded() {
+            return;
+        }
+        self.registers.advance(now.wall);
+        let until = |at: Wall| now.mono + Micros(at.0.saturating_sub(now.wall.0));
+        self.due_at = self.registers.next_change().map(until);
+        self.answer(now.mono, out);
+        self.read_on(now.mono, out);
+        self.write(out);
+        self.roots = Some(roots_of(&mut self.registers, true));
+    }
+
+    /// Answers questions and says what is left to say, as far as each neighbour has room.
+    fn answer(&mut self, now: Mono, out: &mut Outbox) {
+        for (peer, neighbour) in &mut self.neighbours {
+            while let Some(question) = neighbour.next_question(now) {
+                let said = pull::answer(&question, &mut self.registers, self.shares);
+                if let Some(said) = said {
+                    out.tell(to_peer(&self.seed, *peer, said));
+                }
+            }
+            if neighbour.take_behind(now) {
+                kernel::sometimes!(true, "gossip store: a neighbour is told that there is more");
+                let roots = Gossip::Roots(roots_of(&mut self.registers, self.shares));
+                out.tell(to_peer(&self.seed, *peer, roots));
+            }
+        }
+    }
+}
+
+/// What this node has of each class.
+fn roots_of(registers: &mut Registers, shares: bool) -> Roots {
+    let mut root = |class| registers.tree(class).digest(messages::Prefix::ROOT);
+    Roots {
+        public: root(RecordClass::Public),
+        gated: shares.then(|| root(RecordClass::Gated)),
+    }
+}
+
+/// The beginnings of both digests.
+fn short(roots: &Roots) -> String {
+    let gated = roots.gated.unwrap_or_default();
+    format!("{:016x} {:016x}", roots.public.short(), gated.short())
+}
+
+/// A frame for a neighbour, by its session.
+fn to_peer(seed: &Seed, peer: NodeId, gossip: Gossip) -> Letter {
+    let input = peer_session::Input::Gossip(Box::new(gossip));
+    Letter::Session(seed.network, peer, input)
+}
+
+impl Machine for GossipStore {
+    type Input = Input;
+
+    fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) -> Result<(), Failure> {
+        match input {
+            Input::Loaded(items) => self.on_loaded(now.wall, items)?,
+            Input::Committed(token) => self.on_committed(now, token, out),
+            Input::CommitFailed(token) => self.on_commit_failed(now.mono, token),
+            Input::Members(members) => self.on_members(&members),
+            Input::Member(member) => self.on_member(member),
+            Input::Stranger(member) => self.registers.expel(member),
+            Input::Active(peer) => self.on_active(now, peer),
+            Input::Gone(peer) => self.on_gone(peer),
+            Input::Heard(peer, gossip) if self.writing.is_loaded() => {
+                self.on_heard(now, peer, *gossip);
+            }
+            // Who asked asks again; news are found when this life reads its neighbours.
+            Input::Heard(..) => self.counts.dropped += 1,
+            Input::Publish(facts) => self.on_publish(now, facts),
+            Input::Share(shares) => self.on_share(shares),
+        }
+        self.settle(now, out);
+        Ok(())
+    }
+
+    fn signal(&mut self, now: Now, signal: Signal, out: &mut Outbox) -> Result<(), Failure> {
+        match signal {
+            Signal::Started(_) => self.on_started(now, out),
+            Signal::Down { why, .. } => self.on_store_down(now.mono, &why, out),
+            Signal::Returned { letter, why } => self.on_returned(&letter, why),
+        }
+        self.settle(now, out);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let at = |at: Mono, why| Deadline { at, why };
+        let neighbours = self
+            .neighbours
+            .values()
+            .filter_map(Neighbour::deadline)
+            .min();
+        [
+            self.writing.deadline(),
+            self.pull
+                .as_ref()
+                .map(|pull| at(pull.answer_until(), "an answer is late")),
+            neighbours.map(|when| at(when, "a neighbour may be told more")),
+            self.due_at.map(|when| at(when, "a record's time comes")),
+            (!self.neighbours.is_empty()).then(|| at(self.refresh_at, "read a neighbour again")),
+        ]
+        .into_iter()
+        .fold(None, Deadline::earliest)
+    }
+
+    fn on_deadline(&mut self, now: Now, out: &mut Outbox) -> Result<(), Failure> {
+        self.on_write_deadline(now.mono, out);
+        self.give_up_late(now.mono);
+        self.refresh(now.mono);
+        self.settle(now, out);
+        Ok(())
+    }
+
+    fn view(&self) -> View {
+        View {
+            phase: match self.writing.is_loaded() {
+                true => "open",
+                false => "loading",
+            },
+            facts: vec![
+                ("records", self.registers.len().to_string()),
+                ("root", self.roots.as_ref().map_or_else(String::new, short)),
+                ("in force", self.registers.in_force().count().to_string()),
+                ("neighbours", self.neighbours.len().to_string()),
+                ("from the future", self.registers.parked().to_string()),
+                ("taken", self.counts.taken.to_string()),
+                ("known already", self.counts.known.to_string()),
+                ("refused", self.counts.refused.to_string()),
+                ("dropped", self.counts.dropped.to_string()),
+            ],
+        }
+    }
+
+    fn invariants(&self) {
+        self.registers.invariants();
+        assert!(
+            self.neighbours.len() <= NEIGHBOURS_MAX,
+            "too many neighbours"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! This node's own records: durable before anybody hears of them.
+
+use crate::GossipStore;
+use crate::writing::{asker, value_of};
+use kernel::Outbox;
+use messages::gossip_store::Fact;
+use messages::ports::store::Command;
+use messages::{Letter, Mono, Now, Record, RecordKey, SignedRecord, Stamp, Token};
+use std::collections::BTreeMap;
+
+/// Own records on their way to the disk: as many as one publication may hold, and some more.
+pub(crate) const OWN_WAITING_MAX: usize = 8_192;
+
+/// Own records that are not durable yet.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    /// By register, each with the commit that writes it; none where it is to be written.
+    waiting: BTreeMap<RecordKey, (Option<Token>, SignedRecord)>,
+}
+
+impl Own {
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.values().any(|(token, _)| token.is_none())
+    }
+
+    pub(crate) fn write_again(&mut self) {
+        for (token, _) in self.waiting.values_mut() {
+            *token = None;
+        }
+    }
+
+    /// The records of a commit.
+    fn of(&mut self, token: Token) -> Vec<(RecordKey, SignedRecord)> {
+        let found = self
+            .waiting
+            .iter()
+            .filter(|(_, (of, _))| *of == Some(token));
+        let found: Vec<_> = found
+            .map(|(key, (_, signed))| (*key, signed.clone()))
+            .collect();
+        for (key, _) in &found {
+            self.waiting.remove(key);
+        }
+        found
+    }
+}
+
+impl GossipStore {
+    /// What this node has to say. A value that stands already is not said again.
+    pub(crate) fn on_publish(&mut self, now: Now, facts: Vec<Fact>) {
+        for fact in facts {
+            if let Some(signed) = self.sign(now, fact) {
+                let key = signed.record.key();
+                let room = self.own.waiting.len() < OWN_WAITING_MAX;
+                kernel::sometimes!(!room, "gossip store: too many own records wait");
+                if room || self.own.waiting.contains_key(&key) {
+                    self.own.waiting.insert(key, (None, signed));
+                }
+            }
+        }
+    }
+
+    fn sign(&self, now: Now, fact: Fact) -> Option<SignedRecord> {
+        let Fact {
+            class,
+            kind,
+            id,
+            value,
+        } = fact;
+        let key = RecordKey::of(kind, self.seed.me, &id);
+        let waiting = self.own.waiting.get(&key).map(|(_, signed)| signed);
+        let known = waiting.or_else(|| self.registers.get(&key));
+        let is_as_it_was = match known {
+            Some(known) => known.record.value == value && known.record.class == class,
+            None => value.is_none(),
+        };
+        if is_as_it_was {
+            return None;
+        }
+        let last = known.map_or(0, |known| known.record.stamp.0 + 1);
+        let record = Record {
+            network: self.seed.network,
+            class,
+            kind,
+            author: self.seed.me,
+            id,
+            stamp: Stamp(now.wall.0.max(last)),
+            value,
+        };
+        let signature = self.signer.sign(&record.signing_bytes());
+        Some(SignedRecord { record, signature })
+    }
+
+    /// Writes own records that no commit writes yet.
+    pub(crate) fn write_own(&mut self, out: &mut Outbox) {
+        if self.writing.rests() || !self.own.is_waiting() {
+            return;
+        }
+        let token = self.writing.next_token();
+        let mut writes = Vec::new();
+        for (key, (of, signed)) in &mut self.own.waiting {
+            if of.is_none() {
+                *of = Some(token);
+                writes.push((
+                    crate::writing::row(&self.seed, *key),
+                    Some(value_of(signed)),
+                ));
+            }
+        }
+        out.tell(Letter::Store(Command::Commit {
+            asker: asker(&self.seed),
+            token,
+            writes,
+        }));
+    }
+
+    /// Own records are durable: now they are said.
+    pub(crate) fn on_committed(&mut self, now: Now, token: Token, out: &mut Outbox) {
+        if self.wrote(now.mono, token, true) {
+            return;
+        }
+        let mut news = Vec::new();
+        for (key, signed) in self.own.of(token) {
+            news.extend(self.merge(now.wall, signed));
+            self.registers.is_written(&key);
+        }
+        self.say(now.mono, &news, out);
+    }
+
+    pub(crate) fn on_commit_failed(&mut self, now: Mono, token: Token) {
+        if !self.wrote(now, token, false) {
+            for (key, signed) in self.own.of(token) {
+                self.own.waiting.entry(key).or_insert((None, signed));
+            }
+            self.writing.rest(now);
+        }
+    }
+}

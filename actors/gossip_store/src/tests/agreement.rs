@@ -1,0 +1,171 @@
+//! Stores that come to hold the same, and what it costs.
+
+use super::*;
+use messages::wire::latest::BATCH_RECORDS_MAX;
+
+const MINUTE: Micros = Micros::from_secs(60);
+
+/// Records that were sent to somebody, and frames of every kind.
+fn cost(world: &World) -> (usize, usize) {
+    let records = world.heard.iter().map(|(_, _, said)| match said {
+        Gossip::News(records) => records.len(),
+        Gossip::Have { records, .. } => records.len(),
+        Gossip::Roots(_) | Gossip::Compare { .. } | Gossip::Differ { .. } | Gossip::Want { .. } => {
+            0
+        }
+    });
+    (records.sum(), world.heard.len())
+}
+
+#[test]
+fn what_one_publishes_reaches_all_over_any_graph() {
+    let mut world = World::new(6);
+    for n in 1..6 {
+        world.connect(n - 1, n);
+    }
+    world.settle();
+    for n in 0..6 {
+        world.publish(n, "a", Some(&format!("by {n}")));
+    }
+    world.publish(3, "a", Some("by 3, later"));
+    world.run_for(Micros::from_secs(2));
+    assert!(world.agree());
+    for n in 0..6 {
+        assert_eq!(world.value(n, 0, "a").as_deref(), Some("by 0"));
+        assert_eq!(world.value(n, 3, "a").as_deref(), Some("by 3, later"));
+    }
+}
+
+#[test]
+fn a_late_joiner_reads_everything_once_although_nothing_is_published_any_more() {
+    let mut world = World::new(5);
+    for n in 1..4 {
+        world.connect(0, n);
+    }
+    for n in 0..1_000 {
+        world.publish((n % 4) as u8, &format!("{n}"), Some("value"));
+    }
+    world.run_for(MINUTE);
+    world.heard.clear();
+    for n in 0..4 {
+        world.connect(4, n);
+    }
+    world.settle();
+    assert!(world.agree());
+    assert_eq!(world.registers(4).len(), 1_000);
+    let to_joiner = |(_, to, _): &(u8, u8, Gossip)| *to == 4;
+    world.heard.retain(to_joiner);
+    assert_eq!(cost(&world).0, 1_000, "each record is read once");
+}
+
+#[test]
+fn reading_costs_what_differs_and_not_what_there_is() {
+    let mut world = World::new(2);
+    for n in 0..4_000 {
+        world.publish(0, &format!("{n}"), Some("value"));
+    }
+    world.connect(0, 1);
+    world.run_for(Micros::from_secs(5));
+    assert!(world.agree());
+    for missing in [1, 10, 100] {
+        world.part(0, 1);
+        for n in 0..missing {
+            world.publish(0, &format!("{n}"), Some(&format!("changed {missing}")));
+        }
+        world.heard.clear();
+        world.connect(0, 1);
+        world.settle();
+        let (records, frames) = cost(&world);
+        assert_eq!(records, missing);
+        // A way down the tree for each at most, in questions of eight places, and both answers.
+        let most = 2 * (3 * missing + missing.div_ceil(BATCH_RECORDS_MAX) + 8);
+        assert!(frames <= most, "{frames} frames for {missing} records");
+        assert!(world.agree());
+    }
+}
+
+#[test]
+fn two_that_agree_say_a_question_and_an_answer_for_each_class_and_minute() {
+    let mut world = World::new(2);
+    world.publish(0, "a", Some("x"));
+    world.connect(0, 1);
+    world.run_for(MINUTE);
+    world.heard.clear();
+    for _ in 0..10 {
+        world.run_for(MINUTE);
+    }
+    let (records, frames) = cost(&world);
+    assert_eq!(records, 0);
+    // Each reads both classes of the other about every 52 s: the wait is drawn.
+    assert!(
+        (72..=96).contains(&frames),
+        "{frames} frames in ten minutes"
+    );
+}
+
+#[test]
+fn what_a_broadcast_loses_the_next_reading_finds() {
+    let mut world = World::new(3);
+    world.connect(0, 1);
+    world.connect(1, 2);
+    world.settle();
+    world.loses = |said| matches!(said, Gossip::News(_));
+    world.publish(0, "a", Some("lost"));
+    world.settle();
+    assert_eq!(world.value(1, 0, "a"), None);
+    world.run_for(Micros::from_secs(121));
+    assert_eq!(world.value(2, 0, "a").as_deref(), Some("lost"));
+    assert!(world.agree());
+}
+
+#[test]
+fn edits_on_both_sides_of_a_cut_meet_when_it_heals() {
+    let mut world = World::new(4);
+    world.connect(0, 1);
+    world.connect(2, 3);
+    for n in 0..4 {
+        for which in 0..100 {
+            world.publish(n, &format!("{which}"), Some(&format!("{n} {which}")));
+        }
+    }
+    world.run_for(Micros::from_secs(2));
+    assert!(!world.agree());
+    world.connect(1, 2);
+    world.run_for(Micros::from_secs(5));
+    assert!(world.agree());
+    assert_eq!(world.registers(0).len(), 400);
+}
+
+#[test]
+fn a_burst_that_finds_no_room_is_read_a_moment_later() {
+    let mut world = World::new(2);
+    world.connect(0, 1);
+    world.settle();
+    for n in 0..600 {
+        world.publish(0, &format!("{n}"), Some("value"));
+    }
+    world.run_for(Micros::from_secs(4));
+    let is_news = |(_, _, said): &(u8, u8, Gossip)| matches!(said, Gossip::News(_));
+    world.heard.retain(is_news);
+    let (said, _) = cost(&world);
+    assert!(
+        (32..300).contains(&said),
+        "{said} are said, the rest is read"
+    );
+    assert_eq!(world.registers(1).len(), 600);
+}
+
+#[test]
+fn an_answer_that_does_not_come_holds_nobody_up() {
+    let mut world = World::new(3);
+    for n in 0..300 {
+        world.publish(2, &format!("{n}"), Some("value"));
+    }
+    world.loses = |said| matches!(said, Gossip::Differ { .. });
+    world.connect(0, 1);
+    world.settle();
+    world.loses = |_| false;
+    world.connect(0, 2);
+    world.run_for(Micros::from_secs(3));
+    assert_eq!(world.registers(0).len(), 300);
+}

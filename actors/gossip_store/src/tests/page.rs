@@ -1,0 +1,303 @@
+//! The table of the crate's page, cell by cell.
+
+use super::*;
+use kernel::{Exit, ReturnReason};
+use messages::wire::latest::{AskId, Entry, Part};
+use messages::{Address, Digest, List, Prefix};
+
+kernel::page_rows!(rows_of, TOLD, Input {
+    Input::Loaded(_) => ["Loaded", "Loaded, neighbour"],
+    Input::Committed(_) => ["Committed", "Committed, own"],
+    Input::CommitFailed(_) => ["CommitFailed"],
+    Input::Members(_) => ["Members"],
+    Input::Member(_) => ["Member"],
+    Input::Stranger(_) => ["Stranger"],
+    Input::Active(_) => ["Active"],
+    Input::Gone(_) => ["Gone"],
+    Input::Heard(..) => [
+        "News",
+        "News, known",
+        "Roots, other",
+        "Roots, equal",
+        "Compare",
+        "Want",
+        "Differ, asked",
+        "Have, asked",
+        "not asked for",
+        "of a stranger",
+    ],
+    Input::Publish(_) => ["Publish", "Publish, as it is"],
+    Input::Share(_) => ["Share"],
+});
+kernel::page_rows!(rows_of_signal, SIGNALLED, Signal {
+    Signal::Started(_) => ["Started"],
+    Signal::Down { .. } => ["Down"],
+    Signal::Returned { .. } => ["Returned"],
+});
+/// The row of time that passes.
+const DEADLINES: &[&str] = &["Deadline"];
+
+fn page() -> Vec<Vec<&'static str>> {
+    let lines = include_str!("../lib.rs").lines();
+    let rows = lines.filter_map(|line| line.strip_prefix("//! |"));
+    let cells = |row: &'static str| {
+        row.trim_end_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect()
+    };
+    rows.map(cells).collect()
+}
+
+/// A store, a disk that answers by hand, one neighbour that is read and one that is not, and a
+/// record of its own and of each of both.
+struct Stage {
+    world: World,
+    question: Option<Gossip>,
+}
+
+impl Stage {
+    fn in_phase(phase: &str) -> Self {
+        let mut world = World::new(4);
+        world.nodes[0].disk = None;
+        if phase == "open" {
+            world.publish(0, "mine", Some("x"));
+            world.nodes[0].disk = Some(true);
+            world.flush(0);
+            world.nodes[0].disk = None;
+        } else {
+            // A life that nobody answers yet.
+            world.nodes[0].store = store(0, true);
+            let (now, mut out) = (world.now, Outbox::new());
+            let members = Input::Members((0..4).map(id).collect());
+            world.nodes[0].store.handle(now, members, &mut out).unwrap();
+        }
+        world.tell(0, Input::Active(id(1)));
+        let question = world.air.back().map(|(_, _, said)| said.clone());
+        world.air.clear();
+        Self { world, question }
+    }
+
+    fn ask(&self) -> AskId {
+        match &self.question {
+            Some(Gossip::Compare { ask, .. }) => *ask,
+            _ => AskId(1),
+        }
+    }
+
+    fn hear(&mut self, n: u8, gossip: Gossip) -> (Vec<&'static str>, Vec<Effect>) {
+        self.tell(Input::Heard(id(n), Box::new(gossip)))
+    }
+
+    fn tell(&mut self, input: Input) -> (Vec<&'static str>, Vec<Effect>) {
+        let rows = rows_of(&input).to_vec();
+        (rows, self.world.tell(0, input))
+    }
+
+    fn signal(&mut self, signal: Signal) -> (Vec<&'static str>, Vec<Effect>) {
+        let rows = rows_of_signal(&signal).to_vec();
+        (rows, self.world.signal(0, signal))
+    }
+
+    /// The newest commit.
+    fn token(&self) -> Token {
+        let last = self.world.nodes[0].commits.back();
+        last.map_or(Token(0), |(token, _)| *token)
+    }
+
+    fn check(&mut self, input: &str) -> (Vec<&'static str>, Vec<Effect>) {
+        match input {
+            "Started" => self.signal(Signal::Started(Incarnation { boot: 1, n: 2 })),
+            "Loaded" => {
+                self.world.tell(0, Input::Gone(id(1)));
+                self.tell(Input::Loaded(Vec::new()))
+            }
+            "Loaded, neighbour" => self.tell(Input::Loaded(Vec::new())),
+            "Committed" => self.tell(Input::Committed(Token(0))),
+            "Committed, own" => {
+                self.world.publish(0, "more", Some("x"));
+                let token = self.token();
+                self.tell(Input::Committed(token))
+            }
+            "CommitFailed" => {
+                self.world.publish(0, "more", Some("x"));
+                let token = self.token();
+                self.tell(Input::CommitFailed(token))
+            }
+            "Members" => self.tell(Input::Members((0..4).map(id).collect())),
+            "Member" => self.tell(Input::Member(id(8))),
+            "Stranger" => self.tell(Input::Stranger(id(0))),
+            "Active" => {
+                self.world.tell(0, Input::Gone(id(1)));
+                self.tell(Input::Active(id(2)))
+            }
+            "Gone" => self.tell(Input::Gone(id(1))),
+            "Publish" => self.tell(Input::Publish(vec![fact("more", Some("x"))])),
+            "Publish, as it is" => self.tell(Input::Publish(vec![fact("mine", Some("x"))])),
+            "Share" => self.tell(Input::Share(false)),
+            "Down" => self.signal(Signal::Down {
+                who: Address::Store,
+                incarnation: None,
+                why: Exit::Killed,
+            }),
+            "Returned" => self.signal(Signal::Returned {
+                letter: Box::new(Letter::Store(Command::Load(Asker::GossipStore(NETWORK)))),
+                why: ReturnReason::NoActor,
+            }),
+            "Deadline" => {
+                // Long enough for whatever it waits for.
+                self.world.now.mono = self.world.now.mono + Micros::from_secs(61);
+                (DEADLINES.to_vec(), self.world.wake(0))
+            }
+            heard => self.check_heard(heard),
+        }
+    }
+
+    /// What a neighbour says.
+    fn check_heard(&mut self, input: &str) -> (Vec<&'static str>, Vec<Effect>) {
+        let (ask, news) = (self.ask(), record(1, "theirs", WALL, Some("y")));
+        match input {
+            "News" => {
+                self.world.tell(0, Input::Active(id(2)));
+                self.hear(1, Gossip::News(List::truncated([news])))
+            }
+            "News, known" => {
+                let mine = self.world.registers(0).in_force().next().cloned();
+                self.hear(1, Gossip::News(List::truncated(mine)))
+            }
+            "Roots, other" => {
+                self.world.tell(0, Input::Gone(id(1)));
+                self.world.tell(0, Input::Active(id(1)));
+                self.read_out();
+                let roots = Roots {
+                    public: Digest([9; 32]),
+                    gated: None,
+                };
+                self.hear(1, Gossip::Roots(roots))
+            }
+            "Roots, equal" => {
+                self.read_out();
+                let roots = self.world.roots(0);
+                self.hear(1, Gossip::Roots(roots))
+            }
+            "Compare" => {
+                let places = List::truncated([(Prefix::ROOT, Digest([1; 32]))]);
+                let class = RecordClass::Public;
+                self.hear(1, Gossip::Compare { ask, class, places })
+            }
+            "Want" => {
+                let (class, keys) = (RecordClass::Public, List::new());
+                self.hear(1, Gossip::Want { ask, class, keys })
+            }
+            answer => self.check_answer(ask, answer),
+        }
+    }
+
+    /// What it answers, and to what it was not asked.
+    fn check_answer(&mut self, ask: AskId, input: &str) -> (Vec<&'static str>, Vec<Effect>) {
+        let news = record(1, "theirs", WALL, Some("y"));
+        let listed = Entry {
+            key: news.record.key(),
+            stamp: news.record.stamp,
+            digest: Digest([1; 32]),
+        };
+        let entries = List::truncated([Part::Entries(List::truncated([listed]))]);
+        match input {
+            "Differ, asked" => self.hear(
+                1,
+                Gossip::Differ {
+                    ask,
+                    parts: entries,
+                },
+            ),
+            "Have, asked" => {
+                self.world.tell(0, Input::Active(id(2)));
+                self.hear(
+                    1,
+                    Gossip::Differ {
+                        ask,
+                        parts: entries,
+                    },
+                );
+                let ask = AskId(ask.0 + 1);
+                let records = List::truncated([news]);
+                self.hear(1, Gossip::Have { ask, records })
+            }
+            "not asked for" => {
+                let ask = AskId(ask.0 + 7);
+                self.hear(
+                    1,
+                    Gossip::Differ {
+                        ask,
+                        parts: entries,
+                    },
+                )
+            }
+            "of a stranger" => self.hear(3, Gossip::News(List::truncated([news]))),
+            _ => panic!("the page names an input without a test: {input}"),
+        }
+    }
+
+    /// Answers until nothing is asked any more.
+    fn read_out(&mut self) {
+        let mut ask = self.world.nodes[0].store.asks;
+        for _ in 0..4 {
+            let parts = List::truncated([Part::Same]);
+            self.hear(
+                1,
+                Gossip::Differ {
+                    ask: AskId(ask),
+                    parts,
+                },
+            );
+            ask = self.world.nodes[0].store.asks;
+        }
+    }
+}
+
+fn words(effects: &[Effect]) -> String {
+    let mut words: Vec<&str> = effects.iter().filter_map(word).collect();
+    words.dedup();
+    match words.is_empty() {
+        true => "·".to_owned(),
+        false => words.join(", "),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the effects that a gossip store has"
+)]
+fn word(effect: &Effect) -> Option<&'static str> {
+    Some(match effect {
+        Effect::Watch(_) => "watch",
+        Effect::Tell(Letter::Store(Command::Load(_))) => "load",
+        Effect::Tell(Letter::Store(Command::Commit { .. })) => "write",
+        Effect::Tell(Letter::Session(_, _, peer_session::Input::Gossip(said))) => match &**said {
+            Gossip::News(_) => "news",
+            Gossip::Roots(_) => "roots",
+            Gossip::Compare { .. } | Gossip::Want { .. } => "read",
+            Gossip::Differ { .. } | Gossip::Have { .. } => "answer",
+        },
+        other => panic!("unexpected: {other:?}"),
+    })
+}
+
+#[test]
+fn every_cell_of_the_page_holds() {
+    let page = page();
+    let (head, rows) = page.split_first().unwrap();
+    assert_eq!(head, &["input", "loading", "open"]);
+    for row in &rows[1..] {
+        assert_eq!(row.len(), head.len(), "a row with a missing cell: {row:?}");
+        for (phase, cell) in head.iter().zip(row).skip(1) {
+            let mut stage = Stage::in_phase(phase);
+            let (told, effects) = stage.check(row[0]);
+            assert_eq!(&words(&effects), cell, "{} while {phase}", row[0]);
+            assert!(told.contains(&row[0]), "{} is another input", row[0]);
+        }
+    }
+    let of_all: BTreeSet<&str> = [TOLD, SIGNALLED, DEADLINES].concat().into_iter().collect();
+    let named: BTreeSet<&str> = rows[1..].iter().map(|row| row[0]).collect();
+    assert_eq!(named, of_all, "the rows");
+}

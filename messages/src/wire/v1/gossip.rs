@@ -1,0 +1,130 @@
+//! Records between neighbours: what is new, and what differs.
+//!
+//! Whoever wants what its neighbour has asks for it, one question at a time; whoever is asked keeps
+//! no state. Two whose digests agree say one question and one answer.
+
+use crate::Digest;
+use crate::bounded::List;
+use crate::record::{Prefix, RecordClass, RecordKey, SignedRecord, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// Records of one frame: with the largest value each, they fit a control frame.
+pub const BATCH_RECORDS_MAX: usize = 32;
+/// Places of one question: the answer has as many parts, each of at most [`ENTRIES_MAX`] entries.
+pub const PLACES_MAX: usize = 8;
+/// Entries that a place may hold and still be listed one by one.
+pub const ENTRIES_MAX: usize = 64;
+/// Branches of a place.
+pub const BRANCHES: usize = 16;
+
+/// Names a question among those of one asker to one neighbour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AskId(pub u32);
+
+/// What two neighbours say of records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gossip {
+    /// Records that are new to the sender. Nobody asked; some may be left out.
+    News(List<SignedRecord, BATCH_RECORDS_MAX>),
+    /// The sender's digests: it has something that it did not say.
+    Roots(Roots),
+    /// Where do we differ? The sender's own digests of some places.
+    Compare {
+        /// Which question.
+        ask: AskId,
+        /// Of which records.
+        class: RecordClass,
+        /// Places and what the asker has there.
+        places: List<(Prefix, Digest), PLACES_MAX>,
+    },
+    /// The answer: what the sender has at each of the places, in their order.
+    Differ {
+        /// To which question.
+        ask: AskId,
+        /// What is there.
+        parts: List<Part, PLACES_MAX>,
+    },
+    /// Send these records.
+    Want {
+        /// Which question.
+        ask: AskId,
+        /// Of which class; others are not sent.
+        class: RecordClass,
+        /// Which.
+        keys: List<RecordKey, BATCH_RECORDS_MAX>,
+    },
+    /// The answer: those of them that the sender has.
+    Have {
+        /// To which question.
+        ask: AskId,
+        /// The records.
+        records: List<SignedRecord, BATCH_RECORDS_MAX>,
+    },
+}
+
+/// What a node has of each class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roots {
+    /// The digest of all public records.
+    pub public: Digest,
+    /// Of all gated ones; nothing while it does not share them.
+    pub gated: Option<Digest>,
+}
+
+/// What somebody has at a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// What the asker has, or nothing that it shares.
+    Same,
+    /// Too much to list: the digests of the places below.
+    Branches(List<Digest, BRANCHES>),
+    /// All of it.
+    Entries(List<Entry, ENTRIES_MAX>),
+}
+
+/// A register, and which of its records is the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Entry {
+    /// The register.
+    pub key: RecordKey,
+    /// The newest record's stamp.
+    pub stamp: Stamp,
+    /// And its digest.
+    pub digest: Digest,
+}
+
+impl Gossip {
+    /// About how many bytes it takes in a queue.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        /// The frame itself, and each record without its value.
+        const FRAME_BYTES: usize = 512;
+        const RECORD_BYTES: usize = 512;
+        let records = |records: &[SignedRecord]| -> usize {
+            let value = |of: &SignedRecord| of.record.value.as_ref().map_or(0, |v| v.len());
+            records.iter().map(|of| RECORD_BYTES + value(of)).sum()
+        };
+        FRAME_BYTES
+            + match self {
+                Self::News(news) => records(news),
+                Self::Have { records: found, .. } => records(found),
+                Self::Differ { parts, .. } => parts.iter().map(Part::weight).sum(),
+                Self::Compare { places, .. } => size_of_val(&**places),
+                Self::Want { keys, .. } => size_of_val(&**keys),
+                Self::Roots(_) => 0,
+            }
+    }
+}
+
+impl Part {
+    fn weight(&self) -> usize {
+        /// A part without what it lists, and what numbers take more on the wire than here.
+        const PART_BYTES: usize = 128;
+        let listed = match self {
+            Self::Same => 0,
+            Self::Branches(digests) => size_of_val(&**digests),
+            Self::Entries(entries) => size_of_val(&**entries),
+        };
+        PART_BYTES + listed
+    }
+}
