@@ -351,6 +351,8 @@ impl GossipStore {
         if !self.writing.is_loaded() {
             return;
         }
+        let early = self.own.take_early();
+        self.on_publish(now, early);
         self.registers.advance(now.wall);
         let until = |at: Wall| now.mono + Micros(at.0.saturating_sub(now.wall.0));
         self.due_at = self.registers.next_change().map(until);

@@ -16,11 +16,17 @@ pub(crate) const OWN_WAITING_MAX: usize = 8_192;
 pub(crate) struct Own {
     /// By register, each with the commit that writes it; none where it is to be written.
     waiting: BTreeMap<RecordKey, (Option<Token>, SignedRecord)>,
+    /// What came before the rows: its stamps depend on theirs.
+    early: Vec<Fact>,
 }
 
 impl Own {
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting.values().any(|(token, _)| token.is_none())
+    }
+
+    pub(crate) fn take_early(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.early)
     }
 
     pub(crate) fn write_again(&mut self) {
@@ -48,6 +54,11 @@ impl Own {
 impl GossipStore {
     /// What this node has to say. A value that stands already is not said again.
     pub(crate) fn on_publish(&mut self, now: Now, facts: Vec<Fact>) {
+        if !self.writing.is_loaded() {
+            kernel::sometimes!(true, "gossip store: own values come before the rows");
+            self.own.early.extend(facts);
+            return self.own.early.truncate(OWN_WAITING_MAX);
+        }
         for fact in facts {
             if let Some(signed) = self.sign(now, fact) {
                 let key = signed.record.key();

@@ -9,7 +9,7 @@ use crate::{
 use kernel::Signer as _;
 use messages::gossip_store::Input as Store;
 use messages::wire::latest::{BATCH_RECORDS_MAX, Gossip, Roots};
-use messages::{Digest, Label, Letter, List, NodeId, SignedRecord, Stamp};
+use messages::{Address, Digest, Label, Letter, List, NodeId, SignedRecord, Stamp};
 
 pub(super) const PARTS: &[Part] = &[
     Part::new("deletions of long ago", old_deletions),
@@ -20,6 +20,7 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("too many gossip neighbours", many_neighbours),
     Part::new("too many own records for a slow disk", own_records),
     Part::new("records of nobody's members", of_strangers),
+    Part::new("own values before the rows", early_values),
     Part::new("a session without room for news", full_session),
     Part::new("a gossip store without room", full_store),
 ];
@@ -136,6 +137,16 @@ fn of_strangers(_judge: &mut Judge) {
         hear(&mut mesh, 0, from, Gossip::News(news));
     }
     mesh.run_for(millis(10));
+}
+
+/// A store begins anew on a slow disk, and is told at once what its node says.
+fn early_values(_judge: &mut Judge) {
+    let mut mesh = met(Mesh::seed(10).nodes(2));
+    mesh.disk(0, DiskFault::Slow(secs(1)));
+    mesh.kill_actor(0, Address::GossipStore(mesh.network()));
+    mesh.run_for(millis(100));
+    mesh.publish(0, About::Session, [0], Some("early"));
+    mesh.run_for(secs(5));
 }
 
 /// Each letter takes a session a while, so that its mailbox stays full.

@@ -221,3 +221,29 @@ fn a_database_that_is_not_there_is_looked_for_later() {
     world.now.mono = world.now.mono + Micros::from_secs(10);
     assert_eq!(world.wake(0), [Effect::Watch(who)]);
 }
+
+#[test]
+fn what_is_said_before_the_rows_are_there_is_newer_than_they_are() {
+    let world = World::new(0);
+    let (mut store, mut out) = (store(0, true), Outbox::new());
+    let before = record(0, "a", WALL + 1_000, Some("before"));
+    let row = crate::writing::row_of(NETWORK, Bytes::copy_from_slice(&before.record.key().0));
+    let rows = vec![(row, crate::writing::value_of(&before))];
+    for input in [
+        Input::Publish(vec![fact("a", Some("after"))]),
+        Input::Loaded(rows),
+    ] {
+        store.handle(world.now, input, &mut out).unwrap();
+    }
+    let commit = out.effects().iter().find_map(|effect| {
+        let Effect::Tell(Letter::Store(Command::Commit { token, .. })) = effect else {
+            return None;
+        };
+        Some(*token)
+    });
+    let committed = Input::Committed(commit.expect("a commit"));
+    store.handle(world.now, committed, &mut out).unwrap();
+    let newest = store.registers.in_force().next().unwrap();
+    assert_eq!(newest.record.value.as_deref(), Some(&b"after"[..]));
+    assert_eq!(newest.record.stamp, Stamp(WALL + 1_001));
+}
