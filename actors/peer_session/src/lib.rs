@@ -92,6 +92,7 @@
 //! | router Returned | ·        | ·            | ·            | later fresh          | ·          |
 //! | judge Returned | ·         | later judge  | ·            | ·                    | ·          |
 //! | active Returned | later active | later active | later active | later active     | ·          |
+//! | records Returned | ·       | ·            | ·            | later records        | ·          |
 //! | news Returned | later revoked | later revoked | later revoked | later revoked   | ·          |
 //! | Another Returned | ·       | ·            | ·            | ·                    | ·          |
 //! | Deadline       | hello     | judge        | deny, end    | ping                 | ·          |

@@ -1,6 +1,8 @@
 //! Stores that come to hold the same, and what it costs.
 
 use super::*;
+use kernel::ReturnReason;
+use messages::List;
 use messages::wire::latest::BATCH_RECORDS_MAX;
 
 const MINUTE: Micros = Micros::from_secs(60);
@@ -168,4 +170,66 @@ fn an_answer_that_does_not_come_holds_nobody_up() {
     world.connect(0, 2);
     world.run_for(Micros::from_secs(3));
     assert_eq!(world.registers(0).len(), 300);
+}
+
+/// What comes back from the session with node 1 to node 0.
+fn comes_back(world: &mut World, said: Gossip, why: ReturnReason) {
+    let input = peer_session::Input::Gossip(Box::new(said));
+    let letter = Box::new(Letter::Session(NETWORK, id(1), input));
+    world.signal(0, Signal::Returned { letter, why });
+}
+
+#[test]
+fn news_that_find_no_room_at_a_session_are_read_a_moment_later() {
+    let mut world = World::new(2);
+    world.connect(0, 1);
+    world.settle();
+    world.loses = |said| matches!(said, Gossip::News(_));
+    world.publish(0, "a", Some("x"));
+    world.settle();
+    assert_eq!(world.value(1, 0, "a"), None);
+    let mine = world.registers(0).in_force().cloned();
+    let news = Gossip::News(List::truncated(mine));
+    comes_back(&mut world, news, ReturnReason::Busy);
+    world.run_for(Micros::from_secs(1));
+    assert_eq!(world.value(1, 0, "a").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_neighbour_whose_session_is_gone_is_none() {
+    let mut world = World::new(2);
+    world.tell(0, Input::Active(id(1)));
+    let question = world.air.pop_front().unwrap().2;
+    comes_back(&mut world, question, ReturnReason::NoActor);
+    world.air.clear();
+    world.run_for(Micros::from_secs(200));
+    assert_eq!(world.heard, []);
+    assert!(world.nodes[0].store.deadline().is_none());
+}
+
+#[test]
+fn whoever_did_not_answer_is_asked_again_after_the_others() {
+    let mut world = World::new(3);
+    world.publish(1, "a", Some("x"));
+    world.loses = |said| matches!(said, Gossip::Differ { .. });
+    world.connect(0, 1);
+    world.connect(0, 2);
+    world.settle();
+    let asked = |world: &mut World| -> Vec<u8> {
+        let heard = std::mem::take(&mut world.heard).into_iter();
+        let from_0 =
+            heard.filter(|(from, _, said)| *from == 0 && matches!(said, Gossip::Compare { .. }));
+        from_0.map(|(_, to, _)| to).collect()
+    };
+    let first = asked(&mut world);
+    world.run_for(Micros::from_secs(5));
+    let then = asked(&mut world);
+    assert_eq!(first.len(), 1);
+    assert_eq!(
+        (then.len(), then[0] == first[0], then[1]),
+        (2, false, first[0])
+    );
+    world.loses = |_| false;
+    world.run_for(Micros::from_secs(5));
+    assert_eq!(world.value(0, 1, "a").as_deref(), Some("x"));
 }

@@ -64,3 +64,22 @@ fn a_question_for_gated_records_is_answered_by_nothing() {
     );
     assert_eq!(world.registers(1).len(), 0);
 }
+
+#[test]
+fn a_gated_record_that_is_asked_for_as_a_public_one_is_not_sent() {
+    use messages::wire::latest::AskId;
+    let mut world = World::new(2);
+    gated(0, &mut world, "a", "of 0");
+    world.tell(0, Input::Share(false));
+    world.tell(0, Input::Active(id(1)));
+    world.air.clear();
+    let key = messages::RecordKey::of(Kind::PROMPT, id(0), "a");
+    for class in [RecordClass::Public, RecordClass::Gated] {
+        let (ask, keys) = (AskId(7), messages::List::truncated([key]));
+        let question = Gossip::Want { ask, class, keys };
+        world.tell(0, Input::Heard(id(1), Box::new(question)));
+        let records = messages::List::new();
+        let (_, _, said) = world.air.pop_back().unwrap();
+        assert_eq!(said, Gossip::Have { ask, records }, "{class:?}");
+    }
+}

@@ -94,6 +94,10 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
         "news Returned",
     ],
     (
+        Letter::GossipStore(_, gossip_store::Input::Active(_)),
+        ReturnReason::Busy | ReturnReason::ParkFull,
+    ) => ["records Returned"],
+    (
         Letter::Roster(..)
         | Letter::Worker(..)
         | Letter::Proxy(..)
@@ -400,6 +404,10 @@ const INPUTS: &[(&str, Happen)] = &[
     }),
     ("active Returned", |bench| {
         untold(bench, roster::Input::Active { peer: PEER }, "active")
+    }),
+    ("records Returned", |bench| {
+        let input = gossip_store::Input::Active(PEER);
+        later(bench, Letter::GossipStore(NETWORK, input), "records")
     }),
     ("news Returned", |bench| {
         let (from, record) = (PEER, introduction(PEER, &[]).record.into());
