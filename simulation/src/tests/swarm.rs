@@ -8,7 +8,7 @@ use messages::Address;
 use std::collections::BTreeSet;
 
 /// Seeds of one test run; `mesh-sim swarm` runs as many as there is time for.
-const SEEDS: std::ops::Range<u64> = 0..40;
+const SEEDS: std::ops::Range<u64> = 0..20;
 
 #[test]
 fn every_seed_is_safe_and_makes_progress_and_every_fault_strikes() {

@@ -113,8 +113,8 @@ impl World {
         };
         let lives: Vec<_> = boot
             .mailboxes
-            .iter_mut()
-            .filter_map(|(who, mailbox)| mailbox.armed.take().map(|_| (*who, mailbox.life)))
+            .walk_mut()
+            .filter_map(|(who, mailbox)| mailbox.armed.take().map(|_| (who, mailbox.life)))
             .collect();
         for (who, life) in lives {
             self.arm(node, who, life);

@@ -114,7 +114,7 @@ pub(super) const CRATES: &[Crate] = &[
     row("messages", "messages", Layer::Messages)
         .with("blake3 bytes data-encoding postcard serde thiserror"),
     row("kernel", "runtime/kernel", Layer::Kernel)
-        .with("bytes postcard rand_chacha rand_core serde thiserror"),
+        .with("bytes hashbrown postcard rand_chacha rand_core serde thiserror"),
     row("roster", "actors/roster", Layer::Actor).with("bytes ed25519-dalek postcard thiserror"),
     row("gossip_store", "actors/gossip_store", Layer::Actor)
         .with("bytes ed25519-dalek postcard thiserror"),
@@ -144,7 +144,7 @@ pub(super) const CRATES: &[Crate] = &[
         .with("bytes ed25519-dalek postcard ractor serde tokio toml"),
     row("mesh-node", "bins/mesh-node", Layer::Program)
         .with("anyhow clap serde serde_json tokio toml tracing tracing-subscriber"),
-    row("mesh-sim", "bins/mesh-sim", Layer::Simulator).with("anyhow clap toml"),
+    row("mesh-sim", "bins/mesh-sim", Layer::Simulator).with("anyhow clap mimalloc toml"),
     row("xtask", "bins/xtask", Layer::Free).with("anyhow blake3 serde_json"),
     row("system-tests", "tests", Layer::Free)
         .with("serde_json")

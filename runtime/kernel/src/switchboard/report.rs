@@ -25,8 +25,8 @@ impl Switchboard {
 
     /// Tells a new observer all that an earlier one was told, or would have been.
     pub(super) fn report_all(&mut self, out: &mut Vec<Action>) {
-        let shown = self.entries.iter();
-        let shown = shown.filter_map(|(who, entry)| Some((*who, entry.shown.clone()?)));
+        let shown = self.entries.walk();
+        let shown = shown.filter_map(|(who, entry)| Some((who, entry.shown.clone()?)));
         for (address, state) in shown.collect::<Vec<_>>() {
             let letter = Letter::Observer(Observed::Supervised { address, state });
             self.offer(Source::World, letter, out);

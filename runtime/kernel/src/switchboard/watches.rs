@@ -96,7 +96,7 @@ impl Switchboard {
             "a one-sided watch"
         );
         for (watched, watchers) in &self.watchers {
-            assert!(self.entries.contains_key(watched), "a watch of nobody");
+            assert!(self.entries.contains(watched), "a watch of nobody");
             for watcher in watchers {
                 let reverse = self.watching.get(watcher);
                 assert!(

@@ -19,7 +19,7 @@ fn sees(sentence: &str, plant: impl FnOnce(&mut Boot)) {
     let boot = mesh.world.nodes[0].boot.as_mut().unwrap();
     plant(boot);
     // As if all of it had come about in one step.
-    let mailboxes = boot.mailboxes.keys().map(|who| (0, *who));
+    let mailboxes = boot.mailboxes.walk().map(|(who, _)| (0, who));
     mesh.world.changed.mailboxes.extend(mailboxes);
     mesh.world.changed.drivers.push(0);
     mesh.world.check(0);
@@ -70,8 +70,10 @@ fn a_mailbox_that_takes_too_many_bytes_is_caught() {
 #[test]
 fn a_session_that_takes_too_many_frames_is_caught() {
     sees("bytes of frames wait for session", |boot| {
-        let is_session = |who: &&Address| matches!(who, Address::Session(..));
-        let session = *boot.mailboxes.keys().find(is_session).unwrap();
+        let is_session = |who: &Address| matches!(who, Address::Session(..));
+        let mut all = boot.mailboxes.walk().map(|(who, _)| who);
+        let session = all.find(is_session).unwrap();
+        drop(all);
         let Address::Session(network, peer) = session else {
             unreachable!("only sessions were looked for")
         };
