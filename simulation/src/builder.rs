@@ -25,14 +25,14 @@ use std::sync::Arc;
 /// ```
 /// use simulation::{Mesh, millis, secs};
 ///
-/// // Fifty nodes, of which two serve; paths of 20 to 30 ms; simultaneous turns in any order.
+/// // Twelve nodes, of which two serve; paths of 20 to 30 ms; simultaneous turns in any order.
 /// let mut mesh = Mesh::seed(7)
-///     .nodes(50)
-///     .engines(&[3, 49])
+///     .nodes(12)
+///     .engines(&[3, 11])
 ///     .latency(millis(20), millis(10))
 ///     .shuffled()
 ///     .build();
-/// let met = |mesh: &Mesh| (1..50).all(|node| mesh.is_active(node, 0) && mesh.is_active(0, node));
+/// let met = |mesh: &Mesh| (1..12).all(|node| mesh.is_active(node, 0) && mesh.is_active(0, node));
 /// assert!(mesh.run_until(secs(20), met));
 /// assert_eq!(mesh.crashes(), Vec::<String>::new());
 /// ```
