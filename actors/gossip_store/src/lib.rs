@@ -16,9 +16,10 @@
 //!
 //! Frames of one whose session is not active are dropped: the session is the gate. Until what is
 //! durable was loaded the store is *loading*: it notes who is there and says nothing; then it is
-//! *open*. "read" is a question to a neighbour; "news" are own records, said to all; "roots" tells
-//! all others but the one that a record came from that there is more; "answer" answers; "write" is
-//! a commit; "·" is nothing.
+//! *open*. A store that has had neighbours for a while reads one that comes *later* after a second
+//! or two, when there is mostly nothing left that differs. "read" is a question to a neighbour;
+//! "news" are own records, said to all; "roots" tells all others but the one that a record came
+//! from that there is more; "answer" answers; "write" is a commit; "·" is nothing.
 //!
 //! | input             | loading | open         |
 //! |-------------------|---------|--------------|
@@ -32,6 +33,7 @@
 //! | Member            | ·       | ·            |
 //! | Stranger          | ·       | write        |
 //! | Active            | ·       | read         |
+//! | Active, later     | ·       | ·            |
 //! | Gone              | ·       | ·            |
 //! | News              | ·       | roots, write |
 //! | News, known       | ·       | ·            |
@@ -104,6 +106,8 @@ pub struct GossipStore {
     answered: bool,
     asks: u32,
     read_last: Option<NodeId>,
+    /// Until when it is new among its neighbours.
+    new_until: Mono,
     /// When the next neighbour is read again, and who was last.
     refresh_at: Mono,
     refreshed: Option<NodeId>,
@@ -152,6 +156,7 @@ impl GossipStore {
             answered: false,
             asks: 0,
             read_last: None,
+            new_until: Mono::default(),
             refresh_at: Mono::default(),
             refreshed: None,
             shares: seed.shares,
@@ -186,14 +191,6 @@ impl GossipStore {
         if !self.registers.is_author(member) {
             self.registers.admit(member);
             self.refusals.clear();
-        }
-    }
-
-    fn on_active(&mut self, now: Now, peer: NodeId) {
-        let room = self.neighbours.len() < NEIGHBOURS_MAX;
-        kernel::sometimes!(!room, "gossip store: too many neighbours");
-        if room || self.neighbours.contains_key(&peer) {
-            self.neighbours.insert(peer, Neighbour::new(now.mono));
         }
     }
 
@@ -348,6 +345,9 @@ impl GossipStore {
 
     /// What is in order after any turn.
     fn settle(&mut self, now: Now, out: &mut Outbox) {
+        for neighbour in self.neighbours.values_mut() {
+            neighbour.wait_is_over(now.mono);
+        }
         if !self.writing.is_loaded() {
             return;
         }

@@ -28,6 +28,13 @@ const ANSWERS: Rate = Rate {
 /// together.
 const ROOTS_WAIT: Micros = Micros::from_millis(200);
 
+/// How long a store that has had neighbours for a while waits before it reads one more: the new one
+/// reads it meanwhile, and then there is mostly nothing left that differs. At least so long, and at
+/// most twice as long, drawn.
+pub(crate) const NEWCOMER_WAIT: Micros = Micros::from_secs(1);
+/// How long a store that had no neighbour is new, and reads each at once.
+pub(crate) const NEW_FOR: Micros = Micros::from_secs(5);
+
 /// All neighbours.
 pub(crate) type Neighbours = BTreeMap<NodeId, Neighbour>;
 
@@ -42,11 +49,13 @@ pub(crate) struct Neighbour {
     told: Option<Mono>,
     /// Whether it is to be read, by class.
     to_read: [bool; 2],
+    /// It is not read before this, where that is still to come.
+    reads_from: Option<Mono>,
 }
 
 impl Neighbour {
-    /// One that has just become a neighbour: both are to be read.
-    pub(crate) fn new(now: Mono) -> Self {
+    /// One that has just become a neighbour: both are to be read, from some time on.
+    pub(crate) fn new(now: Mono, reads_from: Option<Mono>) -> Self {
         Self {
             news: Allowance::full(NEWS, now),
             answers: Allowance::full(ANSWERS, now),
@@ -54,6 +63,7 @@ impl Neighbour {
             behind: false,
             told: None,
             to_read: [true; 2],
+            reads_from,
         }
     }
 
@@ -101,14 +111,24 @@ impl Neighbour {
     /// When to look at it again.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         let answer = (!self.questions.is_empty()).then(|| self.answers.next());
-        answer.into_iter().chain(self.roots_at()).min()
+        let read = self.reads_from.filter(|_| self.to_read != [false; 2]);
+        answer.into_iter().chain(self.roots_at()).chain(read).min()
     }
 
-    /// It has something that this node may not have.
+    /// It has something that this node may not have, or nothing.
     pub(crate) fn differs(&mut self, theirs: &Roots, mine: &Roots) {
-        self.to_read[0] |= theirs.public != mine.public;
-        let both = theirs.gated.zip(mine.gated);
-        self.to_read[1] |= both.is_some_and(|(theirs, mine)| theirs != mine);
+        let was = self.to_read;
+        self.to_read[0] = theirs.public != mine.public;
+        if let Some((theirs, mine)) = theirs.gated.zip(mine.gated) {
+            self.to_read[1] = theirs != mine;
+        }
+        let spared = self.reads_from.is_some() && was[0] && !self.to_read[0];
+        kernel::sometimes!(spared, "gossip store: a newcomer has read what differed");
+    }
+
+    /// Ends the wait before it is read, if it is over.
+    pub(crate) fn wait_is_over(&mut self, now: Mono) {
+        self.reads_from = self.reads_from.filter(|from| *from > now);
     }
 
     pub(crate) const fn is_to_read(&mut self, class: RecordClass) {
@@ -125,8 +145,9 @@ impl Neighbour {
     }
 
     /// A class of it that is to be read.
-    pub(crate) fn class_to_read(&self, shares_gated: bool) -> Option<RecordClass> {
+    pub(crate) const fn class_to_read(&self, shares_gated: bool) -> Option<RecordClass> {
         match self.to_read {
+            _ if self.reads_from.is_some() => None,
             [true, _] => Some(RecordClass::Public),
             [false, true] if shares_gated => Some(RecordClass::Gated),
             [false, _] => None,

@@ -1,6 +1,7 @@
 //! Which neighbour is read, and when.
 
 use crate::GossipStore;
+use crate::neighbours::{NEIGHBOURS_MAX, NEW_FOR, NEWCOMER_WAIT, Neighbour};
 use crate::pull::{Next, Pull};
 use kernel::Outbox;
 use messages::wire::latest::{AskId, BATCH_RECORDS_MAX, Part};
@@ -145,5 +146,29 @@ impl GossipStore {
         let turns = (self.neighbours.len() as u64).clamp(1, REFRESHED_MAX);
         let wait = REFRESH.0 / turns;
         Micros(wait - self.entropy.below(wait / 4))
+    }
+
+    /// A store that is new reads each neighbour at once. One that is not lets a newcomer read it
+    /// first: else all neighbours of a newcomer find the same difference, each for itself.
+    pub(crate) fn on_active(&mut self, now: Now, peer: NodeId) {
+        let room = self.neighbours.len() < NEIGHBOURS_MAX;
+        kernel::sometimes!(!room, "gossip store: too many neighbours");
+        if room || self.neighbours.contains_key(&peer) {
+            if self.neighbours.is_empty() {
+                self.new_until = now.mono + NEW_FOR;
+            }
+            let reads_from = match now.mono < self.new_until {
+                true => None,
+                false => Some(now.mono + self.newcomer_wait()),
+            };
+            self.neighbours
+                .insert(peer, Neighbour::new(now.mono, reads_from));
+        }
+    }
+
+    /// The wait before a newcomer is read, drawn so that its neighbours do not ask together.
+    fn newcomer_wait(&mut self) -> Micros {
+        let least = NEWCOMER_WAIT.0;
+        Micros(least + self.entropy.below(least))
     }
 }

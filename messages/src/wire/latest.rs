@@ -8,4 +8,4 @@ pub use super::v1::gossip::{
 };
 pub use super::v1::job::{Accepted, Beacon, End, JobReply, JobRequest, Refused};
 pub use super::v1::preface::{Preface, Purpose, network_tag};
-pub use super::v1::{ALPN, VERSION};
+pub use super::v1::{ALPN, EXPORTER_LABEL, VERSION};

@@ -1,5 +1,7 @@
 //! What the mesh costs, in virtual time and in letters: figures that a seed repeats exactly.
 
+mod records;
+
 use crate::event::NodeIndex;
 use crate::{Ask, ClientId, Mesh, MeshBuilder, Report, State, millis, secs};
 use messages::{Micros, Neighbourhood};
@@ -27,7 +29,7 @@ impl Scenario {
 }
 
 /// All of them, the cheap ones first.
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: [Scenario; 15] = [
     short("start-10", || start(10, secs(60))),
     short("failover", failover),
     short("degree6-50", || crowd(crowded(50), secs(10), secs(120))),
@@ -36,13 +38,24 @@ pub const SCENARIOS: [Scenario; 8] = [
     }),
     short("start-50", || start(50, secs(20))),
     short("late-join", late_join),
+    short("catch-up-10", || records::catch_up(10)),
+    short("catch-up-100", || records::catch_up(100)),
+    short("catch-up-1000", || records::catch_up(1_000)),
+    short("catch-up-10000", || records::catch_up(10_000)),
     short("start-200", || start(200, secs(2))),
-    Scenario {
-        name: "start-1000",
-        long: true,
-        run: || crowd(crowded(1_000), secs(60), secs(60)),
-    },
+    long("start-1000", || crowd(crowded(1_000), secs(60), secs(60))),
+    long("catch-up-100000", || records::catch_up(100_000)),
+    long("share-1000", || records::share(50, 20)),
+    long("share-100000", || records::share(50, 2_000)),
 ];
+
+const fn long(name: &'static str, run: fn() -> (Figures, Report)) -> Scenario {
+    Scenario {
+        name,
+        long: true,
+        run,
+    }
+}
 
 const fn short(name: &'static str, run: fn() -> (Figures, Report)) -> Scenario {
     Scenario {
@@ -229,9 +242,14 @@ fn reads(mesh: &mut Mesh, client: ClientId, pieces: u64) {
 
 /// Microseconds until it holds.
 fn time_to(mesh: &mut Mesh, holds: impl Fn(&Mesh) -> bool) -> u64 {
+    time_to_by(mesh, LOOK, holds)
+}
+
+/// The same, looked at as often as this.
+fn time_to_by(mesh: &mut Mesh, look: Micros, holds: impl Fn(&Mesh) -> bool) -> u64 {
     let begun = mesh.time();
     while !holds(mesh) && mesh.time() - begun < PATIENCE.0 {
-        mesh.run_for(LOOK);
+        mesh.run_for(look);
     }
     mesh.time() - begun
 }

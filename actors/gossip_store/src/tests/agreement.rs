@@ -233,3 +233,55 @@ fn whoever_did_not_answer_is_asked_again_after_the_others() {
     world.run_for(Micros::from_secs(5));
     assert_eq!(world.value(0, 1, "a").as_deref(), Some("x"));
 }
+
+/// Three that have known each other for a while, and one that comes with a difference.
+fn a_newcomer_comes(differs: bool) -> World {
+    let mut world = World::new(4);
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        world.connect(a, b);
+    }
+    world.publish(0, "a", Some("x"));
+    if differs {
+        world.publish(3, "b", Some("y"));
+    }
+    world.run_for(Micros::from_secs(6));
+    world.heard.clear();
+    for other in 0..3 {
+        world.connect(other, 3);
+    }
+    world.settle();
+    world
+}
+
+fn asked_by(world: &World, who: u8) -> usize {
+    let heard = world.heard.iter();
+    let asks = |said: &Gossip| matches!(said, Gossip::Compare { .. });
+    heard
+        .filter(|(from, to, said)| (*from, *to) == (who, 3) && asks(said))
+        .count()
+}
+
+#[test]
+fn a_newcomer_reads_at_once_and_who_was_there_finds_nothing_left_to_read() {
+    let mut world = a_newcomer_comes(false);
+    assert_eq!(world.value(3, 0, "a").as_deref(), Some("x"));
+    let ask = |world: &World| (0..3).filter(|who| asked_by(world, *who) > 0).count();
+    assert_eq!(ask(&world), 0);
+    // It tells all but the one it read that there is more; whoever hears that they agree is done.
+    world.run_for(Micros::from_millis(2_100));
+    assert_eq!(
+        ask(&world),
+        1,
+        "and that one asks what it was told by nobody"
+    );
+}
+
+#[test]
+fn what_a_newcomer_has_is_read_within_two_seconds() {
+    let mut world = a_newcomer_comes(true);
+    assert_eq!(world.value(3, 0, "a").as_deref(), Some("x"));
+    assert!((0..3).all(|who| world.value(who, 3, "b").is_none()));
+    world.run_for(Micros::from_millis(2_100));
+    let value = |who| world.value(who, 3, "b");
+    assert!((0..3).all(|who| value(who).as_deref() == Some("y")));
+}

@@ -81,8 +81,10 @@ fn whoever_finds_differences_everywhere_is_left_for_another() {
         }
     }
     assert!(questions > 16, "{questions} questions");
-    // The other neighbour is read at once.
+    // The other neighbour is read as soon as a newcomer is.
     world.tell(0, Input::Active(id(2)));
+    world.now.mono = world.now.mono + Micros::from_secs(2);
+    world.wake(0);
     let asked = world
         .air
         .iter()

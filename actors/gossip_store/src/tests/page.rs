@@ -12,7 +12,7 @@ kernel::page_rows!(rows_of, TOLD, Input {
     Input::Members(_) => ["Members"],
     Input::Member(_) => ["Member"],
     Input::Stranger(_) => ["Stranger"],
-    Input::Active(_) => ["Active"],
+    Input::Active(_) => ["Active", "Active, later"],
     Input::Gone(_) => ["Gone"],
     Input::Heard(..) => [
         "News",
@@ -129,6 +129,10 @@ impl Stage {
             "Stranger" => self.tell(Input::Stranger(id(0))),
             "Active" => {
                 self.world.tell(0, Input::Gone(id(1)));
+                self.tell(Input::Active(id(2)))
+            }
+            "Active, later" => {
+                self.world.now.mono = self.world.now.mono + Micros::from_secs(6);
                 self.tell(Input::Active(id(2)))
             }
             "Gone" => self.tell(Input::Gone(id(1))),

@@ -113,7 +113,8 @@ pub(crate) fn tickets(rows: &[TicketRow], as_json: bool) {
     }
     for row in rows {
         let state = if row.revoked { "revoked" } else { "valid" };
-        print::line(&format!("{} {state} {}", row.ticket, &*row.name));
+        let line = format!("{} {state} {}", row.ticket, &*row.name);
+        print::line(line.trim_end());
     }
 }
 

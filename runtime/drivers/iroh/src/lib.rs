@@ -10,6 +10,8 @@
 //! from keying material that TLS exports under [`EXPORTER_LABEL`], so it names a network only to
 //! whoever knows it.
 //!
+//! [`EXPORTER_LABEL`]: messages::wire::latest::EXPORTER_LABEL
+//!
 //! - **Control**: one bi-stream per session. Whoever sends first opens it and writes the preface;
 //!   the other side answers on the same stream. If both open one at the same time, each sends on
 //!   its own and reads both: nothing is lost or reordered. Frames are given to the session after
@@ -54,9 +56,6 @@ use std::time::Duration;
 
 pub use driver::IrohTransport;
 pub use keepsake::{Counts, Keepsake};
-
-/// What both ends feed to TLS for the keying material of network tags.
-pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-mesh-node-network-tag";
 
 /// What the transport is made of.
 #[derive(Clone)]

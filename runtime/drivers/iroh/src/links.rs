@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use iroh::endpoint::{Connection, ConnectionError, SendStream, VarInt};
 use messages::peer_session::LinkLoss;
 use messages::ports::transport::PathInfo;
-use messages::wire::latest::network_tag;
+use messages::wire::latest::{EXPORTER_LABEL, network_tag};
 use messages::{LinkId, Mono, NetworkId, NodeId, StreamId, roster};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -234,7 +234,7 @@ impl Shared {
         source: Option<IpAddr>,
     ) -> Option<LinkId> {
         let mut exported = [0; 32];
-        conn.export_keying_material(&mut exported, crate::EXPORTER_LABEL, &[])
+        conn.export_keying_material(&mut exported, EXPORTER_LABEL, &[])
             .ok()?;
         let id = LinkId(links.mint());
         let peer = NodeId(*conn.remote_id().as_bytes());

@@ -1,9 +1,9 @@
 //! Peers that speak QUIC and mean no good.
 
 use super::world::{Event, NETWORK, Node, OTHER, connect, hello, pair, raw, raw_at};
-use crate::EXPORTER_LABEL;
 use iroh::endpoint::{Connection, RecvStream, SendStream};
 use messages::peer_session::Input;
+use messages::wire::latest::EXPORTER_LABEL;
 use messages::wire::latest::{ALPN, ControlFrame, Frame, Preface, Purpose, network_tag};
 use messages::{Address, Letter, LinkId, NetworkId};
 use std::pin::pin;
