@@ -57,7 +57,8 @@ sim: ## The simulated mesh: answers survive, seeds are safe and replay, marks ar
 	$(SIM) marks
 	$(SIM) meta --seeds 0..20
 	$(SIM) bench --only start-10 --only start-50 --only failover --only late-join \
-	  --only degree6-50 --only degree6-50-bare
+	  --only degree6-50 --only degree6-50-bare --only catch-up-10 \
+	  --only catch-up-1000
 
 # Seeds that nobody has run, for a minute; they follow the clock. What fails says how it is run
 # again.

@@ -60,7 +60,7 @@
 //!
 //! # Failure
 //! None of its own. A record that is not kept is counted; an answer that does not come is not
-//! waited for. What broadcasts lose, the next reading finds: when a session begins, when a
+//! waited for. What broadcasts lose, the next reading finds: soon after a session begins, when a
 //! neighbour says that it has more, and once a minute.
 //!
 //! # After restart
@@ -442,13 +442,15 @@ impl Machine for GossipStore {
             .neighbours
             .values()
             .filter_map(Neighbour::deadline)
-            .min();
+            .min()
+            // Before the rows are here nobody is told or read.
+            .filter(|_| self.writing.is_loaded());
         [
             self.writing.deadline(),
             self.pull
                 .as_ref()
                 .map(|pull| at(pull.answer_until(), "an answer is late")),
-            neighbours.map(|when| at(when, "a neighbour may be told more")),
+            neighbours.map(|when| at(when, "a neighbour may be told more, or be read")),
             self.due_at.map(|when| at(when, "a record's time comes")),
             (!self.neighbours.is_empty()).then(|| at(self.refresh_at, "read a neighbour again")),
         ]

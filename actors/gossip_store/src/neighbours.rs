@@ -29,7 +29,7 @@ const ANSWERS: Rate = Rate {
 const ROOTS_WAIT: Micros = Micros::from_millis(200);
 
 /// How long a store that has had neighbours for a while waits before it reads one more: the new one
-/// reads it meanwhile, and then there is mostly nothing left that differs. At least so long, and at
+/// reads it meanwhile, and where little differed, nothing does any more. At least so long, and at
 /// most twice as long, drawn.
 pub(crate) const NEWCOMER_WAIT: Micros = Micros::from_secs(1);
 /// How long a store that had no neighbour is new, and reads each at once.
@@ -115,7 +115,7 @@ impl Neighbour {
         answer.into_iter().chain(self.roots_at()).chain(read).min()
     }
 
-    /// It has something that this node may not have, or nothing.
+    /// What it has of each class differs from what this node has, or does not any more.
     pub(crate) fn differs(&mut self, theirs: &Roots, mine: &Roots) {
         let was = self.to_read;
         self.to_read[0] = theirs.public != mine.public;

@@ -7,19 +7,33 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use messages::Address;
+use std::fmt;
 use std::hash::{Hash as _, Hasher};
 
 /// What stands at addresses.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Directory<V>(HashTable<(Address, V)>);
 
 impl<V> Default for Directory<V> {
     fn default() -> Self {
-        Self(HashTable::new())
+        Self::new()
+    }
+}
+
+/// In the order of addresses.
+impl<V: fmt::Debug> fmt::Debug for Directory<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.walk()).finish()
     }
 }
 
 impl<V> Directory<V> {
+    /// An empty one.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(HashTable::new())
+    }
+
     /// What stands at this address.
     #[must_use]
     pub fn get(&self, who: &Address) -> Option<&V> {
@@ -97,7 +111,8 @@ fn hash(who: &Address) -> u64 {
 }
 
 /// A hash that is the same in every run. Whoever grinds keys until they collide slows down the
-/// look-ups of a table that holds a few hundred addresses at most.
+/// look-ups of one node, whose table holds some thousand addresses: sessions, jobs and links have
+/// limits of their own.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fold(u64);
 
@@ -168,6 +183,9 @@ mod tests {
             }
             let walked: Vec<_> = directory.walk().map(|(who, _)| who).collect();
             assert_eq!(walked, sorted);
+            let shown = format!("{:?}", directory);
+            let of_last = format!("{:?}: {:?}}}", Address::Observer, "observer");
+            assert!(shown.ends_with(&of_last), "{shown}");
             let walked: Vec<_> = directory.walk_mut().map(|(who, _)| who).collect();
             assert_eq!(walked, sorted);
         }

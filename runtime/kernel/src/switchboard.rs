@@ -90,11 +90,11 @@ pub struct Switchboard {
 impl Switchboard {
     /// An empty node in this boot.
     #[must_use]
-    pub fn new(boot: u64) -> Self {
+    pub const fn new(boot: u64) -> Self {
         Self {
             boot,
             lives: 0,
-            entries: Directory::default(),
+            entries: Directory::new(),
             watchers: BTreeMap::new(),
             watching: BTreeMap::new(),
             wakeups: BTreeSet::new(),

@@ -61,9 +61,17 @@ fn same(drawn: &Outcome, again: &Outcome) -> Result<(), String> {
         let (one, two) = (drawn.acts.len(), again.acts.len());
         return Err(format!("{one} acts became {two}"));
     }
-    match drawn.report == again.report {
+    let came_to = |of: &Outcome| {
+        let (failures, crashes) = (of.failures.clone(), of.crashes.clone());
+        format!(
+            "{:?}, failures {failures:?}, crashes {crashes:?}",
+            of.report
+        )
+    };
+    let (one, two) = (came_to(drawn), came_to(again));
+    match one == two {
         true => Ok(()),
-        false => Err(format!("{:?} became {:?}", drawn.report, again.report)),
+        false => Err(format!("{one} became {two}")),
     }
 }
 
@@ -163,6 +171,9 @@ mod tests {
         other.acts.swap(0, 1);
         assert!(same(&drawn, &other).is_err_and(|why| why.contains(" became ")));
         other.acts.clone_from(&drawn.acts);
+        other.failures.push("the world panicked".to_owned());
+        assert!(same(&drawn, &other).is_err_and(|why| why.contains("panicked")));
+        other.failures.clone_from(&drawn.failures);
         other.report = None;
         assert!(same(&drawn, &other).is_err_and(|why| why.contains("None")));
     }

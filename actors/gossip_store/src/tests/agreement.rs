@@ -1,6 +1,7 @@
 //! Stores that come to hold the same, and what it costs.
 
 use super::*;
+use crate::neighbours::Neighbour;
 use kernel::ReturnReason;
 use messages::List;
 use messages::wire::latest::BATCH_RECORDS_MAX;
@@ -262,7 +263,7 @@ fn asked_by(world: &World, who: u8) -> usize {
 }
 
 #[test]
-fn a_newcomer_reads_at_once_and_who_was_there_finds_nothing_left_to_read() {
+fn a_newcomer_reads_at_once_and_most_who_were_there_find_nothing_left_to_read() {
     let mut world = a_newcomer_comes(false);
     assert_eq!(world.value(3, 0, "a").as_deref(), Some("x"));
     let ask = |world: &World| (0..3).filter(|who| asked_by(world, *who) > 0).count();
@@ -284,4 +285,46 @@ fn what_a_newcomer_has_is_read_within_two_seconds() {
     world.run_for(Micros::from_millis(2_100));
     let value = |who| world.value(who, 3, "b");
     assert!((0..3).all(|who| value(who).as_deref() == Some("y")));
+}
+
+#[test]
+fn stores_that_are_not_new_read_each_other_within_two_seconds_of_meeting() {
+    let mut world = World::new(4);
+    world.connect(0, 1);
+    world.connect(2, 3);
+    world.publish(0, "a", Some("x"));
+    world.publish(2, "b", Some("y"));
+    world.run_for(Micros::from_secs(6));
+    world.connect(1, 2);
+    world.settle();
+    assert_eq!(world.value(1, 2, "b"), None);
+    world.run_for(Micros::from_millis(2_300));
+    for who in 0..4 {
+        assert_eq!(world.value(who, 0, "a").as_deref(), Some("x"), "{who}");
+        assert_eq!(world.value(who, 2, "b").as_deref(), Some("y"), "{who}");
+    }
+}
+
+#[test]
+fn roots_say_of_each_class_that_they_name_whether_it_is_to_be_read() {
+    let digest = |n: u8| messages::Digest([n; 32]);
+    let roots = |public, gated: Option<u8>| Roots {
+        public: digest(public),
+        gated: gated.map(digest),
+    };
+    let told = |theirs: &[Roots]| {
+        let mut neighbour = Neighbour::new(Mono(1), None);
+        for theirs in theirs {
+            neighbour.differs(theirs, &roots(1, Some(1)));
+        }
+        let public = neighbour.class_to_read(true) == Some(RecordClass::Public);
+        neighbour.is_read(RecordClass::Public);
+        let gated = neighbour.class_to_read(true) == Some(RecordClass::Gated);
+        (public, gated)
+    };
+    assert_eq!(told(&[]), (true, true));
+    assert_eq!(told(&[roots(1, Some(1))]), (false, false));
+    assert_eq!(told(&[roots(1, None)]), (false, true));
+    assert_eq!(told(&[roots(1, Some(1)), roots(2, None)]), (true, false));
+    assert_eq!(told(&[roots(2, Some(1)), roots(1, Some(2))]), (false, true));
 }

@@ -247,3 +247,26 @@ fn what_is_said_before_the_rows_are_there_is_newer_than_they_are() {
     assert_eq!(newest.record.value.as_deref(), Some(&b"after"[..]));
     assert_eq!(newest.record.stamp, Stamp(WALL + 1_001));
 }
+
+#[test]
+fn what_is_to_be_said_later_does_not_wake_a_life_that_loads() {
+    let mut store = store(1, true);
+    let mut now = World::new(1).now;
+    let mut out = Outbox::new();
+    let started = Signal::Started(Incarnation { boot: 1, n: 2 });
+    store.signal(now, started, &mut out).unwrap();
+    for input in [
+        Input::Members(vec![id(0), id(1)]),
+        Input::Active(id(0)),
+        Input::Share(false),
+        Input::Share(true),
+    ] {
+        store.handle(now, input, &mut out).unwrap();
+    }
+    for _ in 0..20 {
+        let next = store.deadline().expect("it loads again").at;
+        assert!(next > now.mono, "{:?}", store.deadline());
+        now.mono = next;
+        store.on_deadline(now, &mut out).unwrap();
+    }
+}

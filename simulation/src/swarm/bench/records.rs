@@ -27,16 +27,18 @@ pub(super) fn catch_up(held: u64) -> (Figures, Report) {
         let ids = (at..held).step_by(AUTHORS);
         mesh.publish(*author, About::Session, ids, Some(VALUE));
     }
-    until_alike(&mut mesh, &authors, held);
+    let mut agreed = until_alike(&mut mesh, &authors, held);
     let all = returns(&mut mesh, held);
-    // Who comes for the second time is told more of the mesh than who comes again and again.
+    // Who comes for the second time is told more of the mesh than who comes for the first.
     away(&mut mesh, 0);
     returns(&mut mesh, held);
     away(&mut mesh, 0);
     let none = returns(&mut mesh, held);
     away(&mut mesh, CHANGED.min(held));
     let some = returns(&mut mesh, held);
+    agreed &= all.2 && none.2 && some.2;
     let figures = Figures::from([
+        ("agreed", u64::from(agreed)),
         ("all_ms", all.0 / 1_000),
         ("all_bytes", all.1),
         ("nothing_changed_bytes", none.1),
@@ -55,12 +57,13 @@ pub(super) fn share(nodes: usize, each: u64) -> (Figures, Report) {
     for node in &all {
         mesh.publish(*node, About::Session, 0..each, Some(VALUE));
     }
-    until_alike(&mut mesh, &all, each * nodes as u64);
+    let agreed = until_alike(&mut mesh, &all, each * nodes as u64);
     let (time, after) = (mesh.time() - begun, mesh.report());
     mesh.run_for(secs(60));
     let later = mesh.report();
     let share = nodes as u64;
     let figures = Figures::from([
+        ("agreed", u64::from(agreed)),
         ("alike_ms", time / 1_000),
         (
             "kilobytes_per_node",
@@ -78,14 +81,15 @@ pub(super) fn share(nodes: usize, each: u64) -> (Figures, Report) {
 const VALUE: &str = "Answer in one sentence, and say which source it is from; where there is none, \
                      say so and answer nothing. Whoever asks for more is told where to look.";
 
-/// The late node starts: microseconds and bytes of all until it holds as much as the others.
-fn returns(mesh: &mut Mesh, held: u64) -> (u64, u64) {
+/// The late node starts: microseconds until it holds as much as the others, the bytes of all in
+/// the window, and whether it ever did.
+fn returns(mesh: &mut Mesh, held: u64) -> (u64, u64, bool) {
     let (begun, before) = (mesh.time(), mesh.report().bytes);
     mesh.start(LATE);
-    until_alike(mesh, &[0, LATE], held);
+    let agrees = until_alike(mesh, &[0, LATE], held);
     let alike = mesh.time() - begun;
     mesh.run_for(Micros(WINDOW.0.saturating_sub(alike)));
-    (alike, mesh.report().bytes - before)
+    (alike, mesh.report().bytes - before, agrees)
 }
 
 /// The late node goes, and some of what others say changes.
@@ -99,14 +103,16 @@ fn away(mesh: &mut Mesh, changed: u64) {
     mesh.run_for(AWAY);
 }
 
-/// Runs until these hold the same, and as many as there are.
-fn until_alike(mesh: &mut Mesh, nodes: &[NodeIndex], held: u64) {
+/// Runs until these hold the same, and as many as there are. Tells whether they ever do.
+fn until_alike(mesh: &mut Mesh, nodes: &[NodeIndex], held: u64) -> bool {
     let held = held.to_string();
-    time_to_by(mesh, millis(100), |mesh| {
+    let alike = |mesh: &Mesh| {
         let holds = |node: &NodeIndex| {
             mesh.record_fact(*node, "records").as_deref() == Some(&*held)
                 && mesh.holds_the_same(nodes[0], *node)
         };
         nodes.iter().all(holds)
-    });
+    };
+    time_to_by(mesh, millis(100), alike);
+    alike(mesh)
 }

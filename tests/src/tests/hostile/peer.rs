@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What both ends feed to TLS for the network's tag, as the protocol says.
+/// Written again here, so that a change of the label is seen.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-mesh-node-network-tag";
 
 /// Somebody with a ticket and a key.

@@ -3,8 +3,9 @@
 use super::world::{Event, NETWORK, Node, OTHER, connect, hello, pair, raw, raw_at};
 use iroh::endpoint::{Connection, RecvStream, SendStream};
 use messages::peer_session::Input;
-use messages::wire::latest::EXPORTER_LABEL;
-use messages::wire::latest::{ALPN, ControlFrame, Frame, Preface, Purpose, network_tag};
+use messages::wire::latest::{
+    ALPN, ControlFrame, EXPORTER_LABEL, Frame, Preface, Purpose, network_tag,
+};
 use messages::{Address, Letter, LinkId, NetworkId};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
