@@ -47,6 +47,10 @@ fn one_running_node_answers_every_command_in_json() {
     assert_eq!(json_of(&home, &["ticket", "revoke", key])["done"], true);
     assert_eq!(shown(), format!("{key} revoked x\n"));
     assert_eq!(listed()[0]["revoked"], true);
+    // One without a name ends its line with its state.
+    out(&home, &["ticket", "new"]);
+    let ends = |line: &str| line.ends_with(" valid");
+    assert_eq!(shown().lines().filter(|line| ends(line)).count(), 1);
     // The ticket itself stands for its key.
     assert_eq!(out(&home, &["ticket", "revoke", invitation]), "revoked\n");
     assert_eq!(json_of(&home, &["identity", "show"])["node"], *node.id);
