@@ -75,5 +75,9 @@ fn a_mark_that_nothing_comes_to_fails_by_name() -> Result<()> {
 #[test]
 fn two_processes_come_to_the_same() -> Result<()> {
     let said = "1 seeds, each in two orders of turns, are replays byte for byte";
-    check(&["meta", "--seeds", "1"], 0, &[said])
+    check(
+        &["meta", "--seeds", "1"],
+        0,
+        &[said, "repeats it without a draw"],
+    )
 }

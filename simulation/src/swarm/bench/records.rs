@@ -116,3 +116,16 @@ fn until_alike(mesh: &mut Mesh, nodes: &[NodeIndex], held: u64) -> bool {
     time_to_by(mesh, millis(100), alike);
     alike(mesh)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_never_hold_as_much_do_not_agree() {
+        let mut mesh = Mesh::seed(SEED).nodes(2).build();
+        assert!(!until_alike(&mut mesh, &[0, 1], 1));
+        mesh.publish(0, About::Session, [1], Some(VALUE));
+        assert!(until_alike(&mut mesh, &[0, 1], 1));
+    }
+}
