@@ -4,7 +4,7 @@ use crate::bounded::Label;
 use crate::limits::NAME_BYTES_MAX;
 use crate::ports::store::Item;
 use crate::wire::latest::Gossip;
-use crate::{Class, Kind, NetworkId, NodeId, RecordClass, Token};
+use crate::{Class, Credential, Kind, NetworkId, NodeId, RecordClass, TicketKey, Token};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,10 @@ pub enum Input {
     Member(NodeId),
     /// From the roster: a member no more.
     Stranger(NodeId),
+    /// From the roster: these belong, by these proofs, although it does not keep them.
+    Vouched(Vec<(NodeId, Credential)>),
+    /// From the roster: these tickets are withdrawn, and whoever came by one of them with it.
+    Revoked(Vec<TicketKey>),
     /// From a session: both sides have admitted each other.
     Active(NodeId),
     /// From a session: it is over.
@@ -71,6 +75,8 @@ impl Input {
             | Self::Members(_)
             | Self::Member(_)
             | Self::Stranger(_)
+            | Self::Vouched(_)
+            | Self::Revoked(_)
             | Self::Active(_)
             | Self::Gone(_)
             | Self::Publish(_)

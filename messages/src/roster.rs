@@ -5,7 +5,7 @@ use crate::limits::{ADDRS_MAX, INTRODUCTIONS_MAX, MODELS_MAX, NAME_BYTES_MAX};
 use crate::peer_session::Ended;
 use crate::ports::store::Item;
 use crate::ports::transport::DialError;
-use crate::wire::latest::{Introduction, Load};
+use crate::wire::latest::{AUTHORS_MAX, Introduction, Load};
 use crate::{
     Class, Coalesce, Credential, DeviceId, LinkId, ModelAdvert, ModelId, Neighbourhood, NetworkId,
     NodeId, QueryId, SignedRecord, TicketKey, Token, Wall,
@@ -117,6 +117,15 @@ pub enum Input {
         /// The owner's word.
         record: Box<SignedRecord>,
     },
+    /// From the gossip store: do these belong, by what they show?
+    Vouch(Vec<(NodeId, Credential)>),
+    /// From the gossip store: a peer that has had records of these asks why they belong.
+    Who {
+        /// The peer.
+        peer: NodeId,
+        /// Of whom.
+        authors: List<NodeId, AUTHORS_MAX>,
+    },
     /// From a worker: what a device serves.
     Models {
         /// The device.
@@ -169,6 +178,8 @@ impl Input {
             Self::Load { device, .. } => Class::Coalesce(Coalesce::Device(*device)),
             Self::Wanted { model } => Class::Coalesce(Coalesce::Wanted(*model)),
             Self::Introduced { entries, .. } => Class::Data(entries.len() * 1024),
+            Self::Vouch(shown) => Class::Data(shown.len() * 1024),
+            Self::Who { .. } => Class::Data(1024),
             Self::Loaded(_)
             | Self::Committed(_)
             | Self::CommitFailed(_)

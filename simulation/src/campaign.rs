@@ -4,6 +4,7 @@
 //! Together with those they are the campaign of `mesh-sim marks`, which fails by name for a mark
 //! ([`crate::marks`]) that no run came to.
 
+mod authors;
 mod crowded;
 mod crowds;
 mod full;
@@ -61,6 +62,7 @@ pub fn parts() -> Vec<Part> {
         limits::PARTS,
         listed::PARTS,
         records::PARTS,
+        authors::PARTS,
     ];
     modules.concat()
 }

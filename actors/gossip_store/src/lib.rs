@@ -7,12 +7,12 @@
 //! this node's own, as the catalog publisher asks for.
 //!
 //! # Inputs
-//! `gossip_store::Input`: members from the roster, neighbours and their frames from sessions, own
-//! values from the catalog publisher, rows and commits from the store.
+//! `gossip_store::Input`: members and withdrawn tickets from the roster, neighbours and their
+//! frames from sessions, own values from the catalog publisher, rows and commits from the store.
 //!
 //! # Output
-//! `Session::Gossip` to neighbours, commits to the store, `InForce` to the catalog publisher when
-//! what is in force changed.
+//! `Session::Gossip` to neighbours, commits to the store; to the roster, what a neighbour shows for
+//! an author that nobody here has heard of, and whom a neighbour has not heard of.
 //!
 //! Frames of one whose session is not active are dropped: the session is the gate. Until what is
 //! durable was loaded the store is *loading*: it notes who is there and says nothing; then it is
@@ -20,6 +20,10 @@
 //! or two, when there is mostly nothing left that differs. "read" is a question to a neighbour;
 //! "news" are own records, said to all; "roots" tells all others but the one that a record came
 //! from that there is more; "answer" answers; "write" is a commit; "·" is nothing.
+//!
+//! A network may have more members than its nodes ever meet. A record of an author whom the roster
+//! does not keep is *held* while its neighbour is asked why that author belongs ("who"), and is
+//! taken where the roster vouches for what it shows ("vouch").
 //!
 //! | input             | loading | open         |
 //! |-------------------|---------|--------------|
@@ -31,18 +35,27 @@
 //! | CommitFailed      | ·       | ·            |
 //! | Members           | ·       | ·            |
 //! | Member            | ·       | ·            |
+//! | Member, held      | ·       | roots, write |
 //! | Stranger          | ·       | write        |
+//! | Vouched           | ·       | write        |
+//! | Vouched, held     | ·       | roots, write |
+//! | Revoked           | ·       | ·            |
+//! | Revoked, vouched  | ·       | write        |
 //! | Active            | ·       | read         |
 //! | Active, later     | ·       | ·            |
 //! | Gone              | ·       | ·            |
 //! | News              | ·       | roots, write |
 //! | News, known       | ·       | ·            |
+//! | News, not heard of | ·      | who          |
 //! | Roots, other      | ·       | read         |
 //! | Roots, equal      | ·       | ·            |
 //! | Compare           | ·       | answer       |
 //! | Want              | ·       | answer       |
 //! | Differ, asked     | ·       | read         |
 //! | Have, asked       | ·       | roots, read, write |
+//! | Who, vouched      | ·       | answer       |
+//! | Who, member       | ·       | who          |
+//! | Credentials, asked | ·      | vouch        |
 //! | not asked for     | ·       | ·            |
 //! | of a stranger     | ·       | ·            |
 //! | Publish           | ·       | write        |
@@ -53,7 +66,8 @@
 //! | Deadline          | load    | read         |
 //!
 //! # Invariants
-//! A record is kept if and only if its author, a member, signed it for this network; of a register
+//! A record is kept if and only if its author signed it for this network, and is a member whom the
+//! roster keeps or has vouched for, by a ticket that is neither over nor withdrawn; of a register
 //! the one with the greatest (stamp, digest). This node's own records are durable before anybody
 //! hears of them. At most one neighbour is read at a time, one question at a time. A gated record
 //! crosses only while this node shares them, either way.
@@ -73,24 +87,30 @@ mod pull;
 mod reading;
 mod registers;
 mod signature;
+mod strangers;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vouched;
 mod writing;
 
 pub use registers::{AHEAD_MAX, AUTHOR_RECORDS_MAX, PARKED_MAX, Refused, TOMBSTONE_AGE_MAX};
 
-use kernel::{Ctx, Deadline, Failure, Machine, Outbox, ReturnReason, Signal, Signed, Signer, View};
+use kernel::{Ctx, Deadline, Failure, Machine, Outbox, ReturnReason, Signal, Signer, View};
 use messages::gossip_store::{Input, Seed};
 use messages::peer_session;
 use messages::wire::latest::{Gossip, Roots};
-use messages::{Address, Letter, Micros, Mono, NodeId, Now, RecordClass, SignedRecord, Wall};
+use messages::{Address, Letter, Micros, Mono, NodeId, Now, RecordClass, Wall};
 use neighbours::{NEIGHBOURS_MAX, Neighbour, Neighbours};
 use own::Own;
 use pull::{Pull, Refusals};
-use registers::{Merged, Registers};
+use registers::{Ground, Registers};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use strangers::Strangers;
+use taking::Counts;
+use vouched::{VOUCHED_MAX, Vouched};
 use writing::Writing;
 
 /// The records of a network. See the crate's page.
@@ -100,6 +120,8 @@ pub struct GossipStore {
     signer: Arc<dyn Signer>,
     registers: Registers,
     refusals: Refusals,
+    strangers: Strangers,
+    vouched: Vouched,
     neighbours: Neighbours,
     /// The neighbour that is being read, and whether it answered in this turn.
     pull: Option<Pull>,
@@ -125,15 +147,6 @@ pub struct GossipStore {
     counts: Counts,
 }
 
-/// What became of records, for people.
-#[derive(Debug, Default)]
-struct Counts {
-    taken: u64,
-    known: u64,
-    refused: u64,
-    dropped: u64,
-}
-
 impl GossipStore {
     /// A store that has loaded nothing yet.
     #[must_use]
@@ -141,7 +154,7 @@ impl GossipStore {
         let mut entropy = ctx.entropy;
         let mut registers = Registers::new(seed.network, seed.me);
         // The roster counts the others.
-        registers.admit(seed.me);
+        registers.admit(seed.me, Ground::Member);
         Self {
             registers,
             signer: ctx.signer,
@@ -151,6 +164,8 @@ impl GossipStore {
             roots: None,
             entropy,
             refusals: Refusals::default(),
+            strangers: Strangers::default(),
+            vouched: Vouched::new(VOUCHED_MAX),
             neighbours: Neighbours::new(),
             pull: None,
             answered: false,
@@ -173,25 +188,23 @@ impl GossipStore {
         self.load(now.mono, out);
     }
 
-    fn on_members(&mut self, members: &[NodeId]) {
+    fn on_members(&mut self, now: Now, members: &[NodeId]) {
         self.knows_members = true;
         let known: BTreeSet<&NodeId> = members.iter().collect();
         for author in self.registers.authors() {
             if author != self.seed.me && !known.contains(&author) {
                 kernel::sometimes!(true, "gossip store: an author is no member any more");
-                self.registers.expel(author);
+                self.registers.withdraw(author, Ground::Member);
             }
         }
         for member in members {
-            self.on_member(*member);
+            self.is_author(now, *member, Ground::Member);
         }
     }
 
-    fn on_member(&mut self, member: NodeId) {
-        if !self.registers.is_author(member) {
-            self.registers.admit(member);
-            self.refusals.clear();
-        }
+    fn on_stranger(&mut self, member: NodeId) {
+        self.registers.withdraw(member, Ground::Member);
+        self.on_no_author(member);
     }
 
     /// Whether gated records cross. What was not sent or taken meanwhile is read now, both ways.
@@ -207,6 +220,7 @@ impl GossipStore {
 
     fn on_gone(&mut self, peer: NodeId) {
         self.neighbours.remove(&peer);
+        self.forget_strangers_of(peer);
         if self.pull.as_ref().is_some_and(|pull| pull.peer == peer) {
             kernel::sometimes!(true, "gossip store: a neighbour goes while it is read");
             self.pull = None;
@@ -243,7 +257,7 @@ impl GossipStore {
         }
     }
 
-    fn on_heard(&mut self, now: Now, peer: NodeId, gossip: Gossip) {
+    fn on_heard(&mut self, now: Now, peer: NodeId, gossip: Gossip, out: &mut Outbox) {
         let Some(neighbour) = self.neighbours.get_mut(&peer) else {
             kernel::sometimes!(true, "gossip store: a stranger speaks");
             self.counts.dropped += 1;
@@ -254,92 +268,12 @@ impl GossipStore {
             Gossip::Roots(theirs) => {
                 neighbour.differs(&theirs, &roots_of(&mut self.registers, self.shares));
             }
-            question @ (Gossip::Compare { .. } | Gossip::Want { .. }) => neighbour.asks(question),
+            question @ (Gossip::Compare { .. } | Gossip::Want { .. } | Gossip::Who(_)) => {
+                neighbour.asks(question);
+            }
+            Gossip::Credentials(shown) => self.on_credentials(peer, shown, out),
             Gossip::Differ { ask, parts } => self.on_differ(peer, ask, &parts),
             Gossip::Have { ask, records } => self.on_have(now, peer, ask, records),
-        }
-    }
-
-    /// Takes records of a neighbour, and passes on what is new.
-    fn take_all(&mut self, now: Now, from: NodeId, records: Vec<SignedRecord>) {
-        let mut has_news = false;
-        for signed in records {
-            has_news |= self.take(now.wall, signed).is_some();
-        }
-        if has_news {
-            self.pass_on(from);
-        }
-    }
-
-    /// Takes one record; gives it back where it is news.
-    fn take(&mut self, now: Wall, signed: SignedRecord) -> Option<SignedRecord> {
-        if !self.shares && signed.record.class == RecordClass::Gated {
-            kernel::sometimes!(true, "gossip store: a record is not shared");
-            self.counts.dropped += 1;
-            return None;
-        }
-        self.merge(now, signed)
-    }
-
-    /// Merges one record; gives it back where it is news.
-    fn merge(&mut self, now: Wall, signed: SignedRecord) -> Option<SignedRecord> {
-        let (key, version) = (signed.record.key(), registers::version_of(&signed));
-        let signer = Arc::clone(&self.signer);
-        let is_signed = |signed: &SignedRecord| {
-            let bytes = signed.record.signing_bytes();
-            let signed = Signed {
-                key: &signed.record.author.0,
-                bytes: &bytes,
-                signature: &signed.signature,
-            };
-            signer.verify(&signed, signature::ed25519)
-        };
-        match self.registers.merge(now, signed.clone(), is_signed) {
-            Ok(Merged::New(_)) => {
-                self.counts.taken += 1;
-                Some(signed)
-            }
-            Ok(Merged::Known) => {
-                self.counts.known += 1;
-                None
-            }
-            Err(why) => {
-                kernel::sometimes!(true, "gossip store: a record is refused");
-                self.counts.refused += 1;
-                if why != Refused::OtherNetwork {
-                    self.refusals.add(key, version);
-                }
-                None
-            }
-        }
-    }
-
-    /// Says what is new of this node's own to all neighbours. Who has no room now is told later
-    /// that there is more.
-    fn say(&mut self, now: Mono, news: &[SignedRecord], out: &mut Outbox) {
-        let shares = self.shares;
-        let shared = |signed: &&SignedRecord| shares || signed.record.class == RecordClass::Public;
-        let shared: Vec<&SignedRecord> = news.iter().filter(shared).collect();
-        let frames: Vec<Gossip> = shared
-            .chunks(messages::wire::latest::BATCH_RECORDS_MAX)
-            .map(|some| Gossip::News(messages::List::truncated(some.iter().copied().cloned())))
-            .collect();
-        for (peer, neighbour) in &mut self.neighbours {
-            for frame in &frames {
-                if neighbour.may_hear(now, frame) {
-                    out.tell(to_peer(&self.seed, *peer, frame.clone()));
-                }
-            }
-        }
-    }
-
-    /// Others than the one that it came from may not have what is new: they are told that there is
-    /// more, and most have it already.
-    fn pass_on(&mut self, from: NodeId) {
-        for (peer, neighbour) in &mut self.neighbours {
-            if *peer != from {
-                neighbour.is_behind();
-            }
         }
     }
 
@@ -354,9 +288,12 @@ impl GossipStore {
         let early = self.own.take_early();
         self.on_publish(now, early);
         self.registers.advance(now.wall);
+        self.advance_authors(now);
         let until = |at: Wall| now.mono + Micros(at.0.saturating_sub(now.wall.0));
-        self.due_at = self.registers.next_change().map(until);
+        let due = [self.registers.next_change(), self.vouched.next_end()];
+        self.due_at = due.into_iter().flatten().min().map(until);
         self.answer(now.mono, out);
+        self.ask_who(now.mono, out);
         self.read_on(now.mono, out);
         self.write(out);
         self.roots = Some(roots_of(&mut self.registers, true));
@@ -366,6 +303,9 @@ impl GossipStore {
     fn answer(&mut self, now: Mono, out: &mut Outbox) {
         for (peer, neighbour) in &mut self.neighbours {
             while let Some(question) = neighbour.next_question(now) {
+                if let Gossip::Who(authors) = &question {
+                    strangers::prove((&self.seed, *peer), &self.vouched, authors, out);
+                }
                 let said = pull::answer(&question, &mut self.registers, self.shares);
                 if let Some(said) = said {
                     out.tell(to_peer(&self.seed, *peer, said));
@@ -409,13 +349,15 @@ impl Machine for GossipStore {
             Input::Loaded(items) => self.on_loaded(now.wall, items)?,
             Input::Committed(token) => self.on_committed(now, token, out),
             Input::CommitFailed(token) => self.on_commit_failed(now.mono, token),
-            Input::Members(members) => self.on_members(&members),
-            Input::Member(member) => self.on_member(member),
-            Input::Stranger(member) => self.registers.expel(member),
+            Input::Members(members) => self.on_members(now, &members),
+            Input::Member(member) => self.is_author(now, member, Ground::Member),
+            Input::Stranger(member) => self.on_stranger(member),
+            Input::Vouched(vouched) => self.on_vouched(now, vouched),
+            Input::Revoked(tickets) => self.on_revoked(tickets),
             Input::Active(peer) => self.on_active(now, peer),
             Input::Gone(peer) => self.on_gone(peer),
             Input::Heard(peer, gossip) if self.writing.is_loaded() => {
-                self.on_heard(now, peer, *gossip);
+                self.on_heard(now, peer, *gossip, out);
             }
             // Who asked asks again; news are found when this life reads its neighbours.
             Input::Heard(..) => self.counts.dropped += 1,
@@ -445,12 +387,14 @@ impl Machine for GossipStore {
             .min()
             // Before the rows are here nobody is told or read.
             .filter(|_| self.writing.is_loaded());
+        let strangers = self.strangers.deadline();
         [
             self.writing.deadline(),
             self.pull
                 .as_ref()
                 .map(|pull| at(pull.answer_until(), "an answer is late")),
             neighbours.map(|when| at(when, "a neighbour may be told more, or be read")),
+            strangers.map(|when| at(when, "ask why an author belongs")),
             self.due_at.map(|when| at(when, "a record's time comes")),
             (!self.neighbours.is_empty()).then(|| at(self.refresh_at, "read a neighbour again")),
         ]
@@ -477,6 +421,8 @@ impl Machine for GossipStore {
                 ("root", self.roots.as_ref().map_or_else(String::new, short)),
                 ("in force", self.registers.in_force().count().to_string()),
                 ("neighbours", self.neighbours.len().to_string()),
+                ("vouched for", self.vouched.len().to_string()),
+                ("not heard of", self.strangers.len().to_string()),
                 ("from the future", self.registers.parked().to_string()),
                 ("taken", self.counts.taken.to_string()),
                 ("known already", self.counts.known.to_string()),
@@ -488,6 +434,8 @@ impl Machine for GossipStore {
 
     fn invariants(&self) {
         self.registers.invariants();
+        self.strangers.invariants();
+        self.vouched.invariants();
         assert!(
             self.neighbours.len() <= NEIGHBOURS_MAX,
             "too many neighbours"

@@ -132,7 +132,9 @@ impl GossipStore {
         }
         let mut news = Vec::new();
         for (key, signed) in self.own.of(token) {
-            news.extend(self.merge(now.wall, signed));
+            if let Ok(true) = self.merge(now.wall, &signed) {
+                news.push(signed);
+            }
             self.registers.is_written(&key);
         }
         self.say(now.mono, &news, out);

@@ -203,7 +203,12 @@ pub(crate) fn answer(
             let (ask, records) = (*ask, List::truncated(found.cloned()));
             Some(Gossip::Have { ask, records })
         }
-        Gossip::News(_) | Gossip::Roots(_) | Gossip::Differ { .. } | Gossip::Have { .. } => None,
+        Gossip::News(_)
+        | Gossip::Roots(_)
+        | Gossip::Differ { .. }
+        | Gossip::Have { .. }
+        | Gossip::Who(_)
+        | Gossip::Credentials(_) => None,
     }
 }
 

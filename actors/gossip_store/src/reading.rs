@@ -18,9 +18,11 @@ impl GossipStore {
             self.counts.dropped += 1;
             return;
         };
-        let refusals = &self.refusals;
+        let (refusals, strangers) = (&self.refusals, &self.strangers);
         let is_wanted = |mine: &crate::Registers, entry: &messages::wire::latest::Entry| {
-            mine.is_news(&entry.key, (entry.stamp, entry.digest)) && !refusals.contains(entry)
+            mine.is_news(&entry.key, (entry.stamp, entry.digest))
+                && !refusals.contains(entry)
+                && !strangers.holds(entry)
         };
         match pull.on_differ(ask, parts, &mut self.registers, is_wanted) {
             true => self.answered = true,

@@ -5,6 +5,7 @@
 //! Both are maxima of sets, so nodes that saw the same records keep the same ones.
 
 use crate::tree::{Tree, Version};
+use crate::vouched::VOUCHED_MAX;
 use messages::limits::{MEMBERS_MAX, RECORD_BYTES_MAX};
 use messages::{
     Digest, Kind, NetworkId, NodeId, RecordClass, RecordKey, SignedRecord, Stamp, Wall,
@@ -73,9 +74,20 @@ struct Register {
     is_due: bool,
 }
 
+/// Why an author's records are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// The roster keeps it as a member.
+    Member,
+    /// The roster vouched for it.
+    Vouched,
+}
+
 /// An author's registers.
 #[derive(Debug, Default)]
 struct Author {
+    is_member: bool,
+    is_vouched: bool,
     /// By age, the oldest first.
     by_age: BTreeSet<(Version, RecordKey)>,
     parked: usize,
@@ -277,13 +289,27 @@ impl Registers {
         }
     }
 
-    /// Somebody is a member: its records are taken.
-    pub(crate) fn admit(&mut self, author: NodeId) {
-        self.authors.entry(author).or_default();
+    /// Somebody belongs: its records are taken. Whether they were not before.
+    pub(crate) fn admit(&mut self, author: NodeId, ground: Ground) -> bool {
+        let of = self.authors.entry(author).or_default();
+        let is_new = !of.is_member && !of.is_vouched;
+        *of.ground(ground) = true;
+        is_new
     }
 
-    /// Somebody is no member any more: none of its records is kept.
-    pub(crate) fn expel(&mut self, author: NodeId) {
+    /// A ground is gone. With the last one goes the author.
+    pub(crate) fn withdraw(&mut self, author: NodeId, ground: Ground) {
+        let Some(of) = self.authors.get_mut(&author) else {
+            return;
+        };
+        *of.ground(ground) = false;
+        if !of.is_member && !of.is_vouched {
+            self.expel(author);
+        }
+    }
+
+    /// None of an author's records is kept.
+    fn expel(&mut self, author: NodeId) {
         let keys = self.authors.get(&author).into_iter();
         let keys: Vec<_> = keys
             .flat_map(|of| &of.by_age)
@@ -297,10 +323,6 @@ impl Registers {
 
     pub(crate) fn authors(&self) -> Vec<NodeId> {
         self.authors.keys().copied().collect()
-    }
-
-    pub(crate) fn is_author(&self, node: NodeId) -> bool {
-        self.authors.contains_key(&node)
     }
 
     /// What time changes: records that were from the future are in force, and deletions of long
@@ -363,7 +385,7 @@ impl Registers {
 
     pub(crate) fn invariants(&self) {
         assert!(
-            self.registers.len() <= RECORDS_MAX + MEMBERS_MAX,
+            self.registers.len() <= RECORDS_MAX + MEMBERS_MAX + VOUCHED_MAX,
             "too many registers"
         );
         assert_eq!(
@@ -375,6 +397,15 @@ impl Registers {
             self.parked.len() <= self.registers.len(),
             "parked records of no register"
         );
+    }
+}
+
+impl Author {
+    const fn ground(&mut self, ground: Ground) -> &mut bool {
+        match ground {
+            Ground::Member => &mut self.is_member,
+            Ground::Vouched => &mut self.is_vouched,
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! What is durable: every register's newest record, a row each.
 
 use crate::GossipStore;
+use crate::registers::Ground;
 use bytes::Bytes;
 use kernel::{Deadline, Exit, Failure, Outbox};
 use messages::gossip_store::Seed;
 use messages::ports::store::{Asker, Command, Item, Key, Table};
-use messages::{Address, Letter, Micros, Mono, NetworkId, RecordKey, SignedRecord, Token, Wall};
+use messages::{
+    Address, Credential, Letter, Micros, Mono, NetworkId, NodeId, RecordKey, SignedRecord, Token,
+    Wall,
+};
 use std::collections::BTreeSet;
 
 /// Registers of one commit: some 300 KiB.
@@ -24,11 +28,19 @@ pub(crate) struct Writing {
     load_at: Option<Mono>,
     tokens: u64,
     /// The commit that is under way, and what it writes.
-    under_way: Option<(Token, BTreeSet<RecordKey>)>,
+    under_way: Option<UnderWay>,
     /// No write before this.
     rest_until: Option<Mono>,
     /// When the store is watched again.
     watch_at: Option<Mono>,
+}
+
+/// A commit that is under way.
+#[derive(Debug)]
+struct UnderWay {
+    token: Token,
+    keys: BTreeSet<RecordKey>,
+    authors: BTreeSet<NodeId>,
 }
 
 impl Writing {
@@ -91,12 +103,15 @@ impl GossipStore {
         if std::mem::replace(&mut self.writing.loaded, true) {
             return Ok(());
         }
+        let is_author = |item: &Item| item.0.table == Table::Authors;
+        let (authors, records): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_author);
+        self.on_authors_loaded(authors)?;
         let mut gone = Vec::new();
-        for (key, value) in items {
+        for (key, value) in records {
             let signed: SignedRecord = postcard::from_bytes(&value)
                 .map_err(|_| Failure(format!("the row {:?} is no record", key.row)))?;
             if !self.knows_members {
-                self.registers.admit(signed.record.author);
+                self.registers.admit(signed.record.author, Ground::Member);
             }
             // What was kept was checked. What has expired since, or is of whom the roster does not
             // know any more, is not kept again.
@@ -111,39 +126,72 @@ impl GossipStore {
         Ok(())
     }
 
+    /// Who was vouched for in an earlier life.
+    fn on_authors_loaded(&mut self, items: Vec<Item>) -> Result<(), Failure> {
+        let mut written = BTreeSet::new();
+        for (key, value) in items {
+            let credential: Credential = postcard::from_bytes(&value)
+                .map_err(|_| Failure(format!("the row {:?} is no credential", key.row)))?;
+            let author = key.row.as_ref().try_into().map(NodeId);
+            let author = author.map_err(|_| Failure(format!("{:?} is no author", key.row)))?;
+            if self.vouched.add(author, credential).is_ok() {
+                self.registers.admit(author, Ground::Vouched);
+                written.insert(author);
+            }
+        }
+        self.vouched.are_written(&written);
+        Ok(())
+    }
+
     /// Writes what changed, one commit at a time.
     pub(crate) fn write(&mut self, out: &mut Outbox) {
         self.write_own(out);
         let waits = self.writing.under_way.is_some() || self.writing.rests();
-        if waits || !self.registers.has_changes() {
+        if waits || !(self.registers.has_changes() || self.vouched.has_changes()) {
             return;
         }
         let changes = self.registers.take_changes(WRITES_MAX);
-        let keys = changes.iter().map(|(key, _)| *key).collect();
-        let token = self.writing.next_token();
-        let writes = changes.into_iter();
-        let writes =
-            writes.map(|(key, signed)| (row(&self.seed, key), signed.map(|of| value_of(&of))));
+        let authors = self.vouched.take_changes(WRITES_MAX);
+        let under_way = UnderWay {
+            token: self.writing.next_token(),
+            keys: changes.iter().map(|(key, _)| *key).collect(),
+            authors: authors.iter().map(|(author, _)| *author).collect(),
+        };
+        let records = changes.into_iter();
+        let records =
+            records.map(|(key, signed)| (row(&self.seed, key), signed.map(|of| value_of(&of))));
+        let authors = authors.into_iter();
+        let authors = authors.map(|(author, shown)| {
+            (
+                row_of_author(&self.seed, author),
+                shown.map(|of| encoded(postcard::to_stdvec(&of))),
+            )
+        });
         out.tell(Letter::Store(Command::Commit {
             asker: asker(&self.seed),
-            token,
-            writes: writes.collect(),
+            token: under_way.token,
+            writes: authors.chain(records).collect(),
         }));
-        self.writing.under_way = Some((token, keys));
+        self.writing.under_way = Some(under_way);
     }
 
     /// Whether a commit of changes is over, and not one of this node's own records.
     pub(crate) fn wrote(&mut self, now: Mono, token: Token, durable: bool) -> bool {
-        let under_way = self.writing.under_way.take_if(|(of, _)| *of == token);
-        let Some((_, keys)) = under_way else {
+        let under_way = self.writing.under_way.take_if(|of| of.token == token);
+        let Some(under_way) = under_way else {
             return false;
         };
         if !durable {
             kernel::sometimes!(true, "gossip store: a write fails");
-            self.registers.changed_again(keys);
+            self.write_again(under_way);
             self.writing.rest(now);
         }
         true
+    }
+
+    fn write_again(&mut self, lost: UnderWay) {
+        self.registers.changed_again(lost.keys);
+        self.vouched.changed_again(lost.authors);
     }
 
     /// The time of a load or a write that is to be tried again.
@@ -166,8 +214,8 @@ impl GossipStore {
                 self.writing.watch_at = Some(now + AWAY);
             }
         }
-        if let Some((_, keys)) = self.writing.under_way.take() {
-            self.registers.changed_again(keys);
+        if let Some(under_way) = self.writing.under_way.take() {
+            self.write_again(under_way);
         }
         self.writing.rest_until = Some(now + LOAD_AGAIN);
         self.writing.load_at = Some(now + LOAD_AGAIN);
@@ -184,6 +232,14 @@ pub(crate) fn row(seed: &Seed, key: RecordKey) -> Key {
     row_of(seed.network, Bytes::copy_from_slice(&key.0))
 }
 
+/// The row of an author that was vouched for.
+fn row_of_author(seed: &Seed, author: NodeId) -> Key {
+    Key {
+        table: Table::Authors,
+        ..row_of(seed.network, Bytes::copy_from_slice(&author.0))
+    }
+}
+
 pub(crate) const fn row_of(network: NetworkId, row: Bytes) -> Key {
     Key {
         network,
@@ -193,6 +249,10 @@ pub(crate) const fn row_of(network: NetworkId, row: Bytes) -> Key {
 }
 
 pub(crate) fn value_of(signed: &SignedRecord) -> Bytes {
-    // A record that was encoded once is encoded again.
-    postcard::to_stdvec(signed).unwrap_or_default().into()
+    encoded(postcard::to_stdvec(signed))
+}
+
+/// What was encoded once is encoded again.
+fn encoded(bytes: postcard::Result<Vec<u8>>) -> Bytes {
+    bytes.unwrap_or_default().into()
 }

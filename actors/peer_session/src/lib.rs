@@ -93,6 +93,7 @@
 //! | judge Returned | ·         | later judge  | ·            | ·                    | ·          |
 //! | active Returned | later active | later active | later active | later active     | ·          |
 //! | records Returned | ·       | ·            | ·            | later records        | ·          |
+//! | fact Returned  | later watch | later watch | later watch | later watch          | ·          |
 //! | news Returned | later revoked | later revoked | later revoked | later revoked   | ·          |
 //! | Another Returned | ·       | ·            | ·            | ·                    | ·          |
 //! | Deadline       | hello     | judge        | deny, end    | ping                 | ·          |

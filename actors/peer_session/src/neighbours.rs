@@ -234,13 +234,15 @@ impl PeerSession {
             }
             Letter::Router(_) => self.report.router_again(now.mono + again(why)),
             Letter::Roster(_, input) => self.on_untold_roster(now, input, why),
-            Letter::GossipStore(network, Records::Active(_))
+            Letter::GossipStore(_, Records::Active(_)) | Letter::Observer(_)
                 if matches!(why, ReturnReason::Busy | ReturnReason::ParkFull) =>
             {
-                kernel::sometimes!(true, "session: the gossip store is told again");
-                let store = Address::GossipStore(network);
-                self.neighbours.away.retain(|(_, away)| *away != store);
-                self.neighbours.away.push((now.mono + UNSENT_AGAIN, store));
+                let who = letter.to();
+                let is_store = matches!(who, Address::GossipStore(_));
+                kernel::sometimes!(is_store, "session: the gossip store is told again");
+                kernel::sometimes!(!is_store, "session: the snapshot is told again");
+                self.neighbours.away.retain(|(_, away)| *away != who);
+                self.neighbours.away.push((now.mono + UNSENT_AGAIN, who));
             }
             // Of the rest, a newer letter or the other side's Down covers what is lost.
             Letter::Transport(_)
@@ -296,6 +298,8 @@ impl PeerSession {
             | roster::Input::CommitFailed(_)
             | roster::Input::Bound(_)
             | roster::Input::DialFailed { .. }
+            | roster::Input::Vouch(_)
+            | roster::Input::Who { .. }
             | roster::Input::Models { .. }
             | roster::Input::Load { .. }
             | roster::Input::Admin { .. }

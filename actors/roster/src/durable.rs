@@ -315,9 +315,15 @@ impl Roster {
                     Err(_) => return false,
                 }
             }
-            (Rows::Issued | Rows::Revoked | Rows::Members | Rows::Stamps | Rows::Records, _) => {
-                return false;
-            }
+            (
+                Rows::Issued
+                | Rows::Revoked
+                | Rows::Members
+                | Rows::Stamps
+                | Rows::Records
+                | Rows::Authors,
+                _,
+            ) => return false,
         }
         true
     }

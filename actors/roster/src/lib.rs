@@ -54,6 +54,10 @@
 //! | Introduced, bad     | ·                    | ·                    | ·                 |
 //! | Revoked             | write                | write                | write             |
 //! | Revoked, bad        | ·                    | ·                    | ·                 |
+//! | Vouch, member       | ·                    | vouch                | vouch             |
+//! | Vouch, other        | ·                    | ·                    | ·                 |
+//! | Who                 | ·                    | prove                | prove             |
+//! | Who, unknown        | ·                    | ·                    | ·                 |
 //! | Models              | serves               | serves               | ·                 |
 //! | Load                | busy                 | busy                 | ·                 |
 //! | TicketNew           | refused              | refused              | refused           |
@@ -85,6 +89,7 @@
 //! | Dial Returned       | ·                    | later dial           | ·                 |
 //! | Attach Returned     | later watch, attach  | later watch, attach  | later watch, attach |
 //! | Members Returned    | later watch          | later watch, members | later watch, members |
+//! | Fact Returned       | later watch          | later watch          | later watch       |
 //! | Ask Returned        | later watch, ask     | later watch, ask     | later watch, ask  |
 //! | Commit Returned     | later write          | later write          | later write       |
 //! | Another Returned    | ·                    | ·                    | ·                 |
@@ -161,6 +166,7 @@ mod standing;
 mod tickets;
 mod unreached;
 mod verify;
+mod vouching;
 
 pub use tickets::join;
 pub use verify::{
@@ -379,6 +385,8 @@ impl Machine for Roster {
             Input::Wanted { model } => self.on_wanted(now, model, out),
             Input::Introduced { from, entries } => self.on_introduced(now, from, entries, out),
             Input::Revoked { from, record } => self.on_revoked(now, from, *record, out),
+            Input::Vouch(shown) => self.on_vouch(now, shown, out),
+            Input::Who { peer, authors } => self.on_who(now, peer, &authors, out),
             Input::Models { device, models } => self.on_models(now, device, models, out),
             Input::Load { device, load } => self.on_load(device, load, out),
             Input::Admin { query, request } => self.on_admin(now, query, request, out),

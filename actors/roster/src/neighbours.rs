@@ -150,6 +150,7 @@ impl Roster {
             // A greeting that found no room: without it nothing would ever come from there.
             Letter::Transport(transport::Command::Attach(_))
             | Letter::Worker(..)
+            | Letter::Observer(_)
             | Letter::GossipStore(..)
                 if matches!(why, ReturnReason::Busy | ReturnReason::ParkFull) =>
             {

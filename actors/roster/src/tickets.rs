@@ -293,6 +293,7 @@ impl Roster {
                 "only what was verified takes force"
             );
             self.tickets.add_revoked(*ticket, record);
+            self.tell_revoked(vec![*ticket], out);
             let cut = self.sessions.by_ticket(*ticket);
             for peer in &cut {
                 kernel::sometimes!(true, "roster: a revoked peer is cut");

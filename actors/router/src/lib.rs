@@ -42,7 +42,8 @@
 //! | Down of the observer | watch, models      | watch, models       |
 //! | Observer is absent  | later watch, models | later watch, models |
 //! | Down of another     | ·                   | ·                   |
-//! | Returned            | ·                   | ·                   |
+//! | List returned       | later watch, models | later watch, models |
+//! | Another returned    | ·                   | ·                   |
 //! | Deadline            | no route            | watch, models       |
 //!
 //! # Invariants
@@ -52,9 +53,9 @@
 //! [`WAITING_MAX`] waiting questions. Equal tables and equal draws give equal choices.
 //!
 //! # Failure
-//! None of its own. A question that nobody fits is answered with the reason. A letter that comes
-//! back needs nothing: a request that is gone asks no more, and the list of models is sent again
-//! when its reader is back.
+//! None of its own. A question that nobody fits is answered with the reason. A list of models
+//! that comes back is sent again, a second later to a reader without room, and else when its
+//! reader is back. Other letters that come back need nothing: a request that is gone asks no more.
 //!
 //! # After restart
 //! Begins empty; sessions and workers see it go down and resend `Peer` and `Local`. Questions that
@@ -93,7 +94,7 @@ pub struct Router {
     waiting: VecDeque<Query>,
     /// The list of models as its readers have it.
     told: Option<List<ModelAdvert, MODELS_MAX>>,
-    /// When to look again for each reader that is not there.
+    /// When to look again for each reader that is not there, or had no room.
     absent: [Option<Mono>; READERS.len()],
 }
 
@@ -221,6 +222,15 @@ impl Router {
         }
     }
 
+    /// A list that found no room is told again: no other may come for as long as nothing changes.
+    fn on_returned(&mut self, now: Mono, letter: &Letter) {
+        let reader = READERS.iter().position(|reader| *reader == letter.to());
+        if let Some(reader) = reader {
+            kernel::sometimes!(true, "router: a reader has no room for the list");
+            self.absent[reader].get_or_insert(now + FULL_WAIT);
+        }
+    }
+
     /// Watches a reader and tells it all that it should know.
     fn greet(&mut self, reader: usize, out: &mut Outbox) {
         self.absent[reader] = None;
@@ -281,7 +291,7 @@ impl Machine for Router {
                 }
             }
             Signal::Down { who, why, .. } => self.on_down(now.mono, who, &why, out),
-            Signal::Returned { .. } => {}
+            Signal::Returned { letter, .. } => self.on_returned(now.mono, &letter),
         }
         Ok(())
     }
@@ -356,6 +366,8 @@ const GATHERING: Micros = Micros::from_millis(500);
 /// The wait before looking again for a neighbour that is not there: its supervisor retries it once
 /// a minute.
 const ABSENT_WAIT: Micros = Micros::from_secs(10);
+/// The wait before a reader without room is told again.
+const FULL_WAIT: Micros = Micros::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,8 @@ pub enum Table {
     Stamps,
     /// Records, by register.
     Records,
+    /// Authors of records that the roster does not keep, by node id: each with its credential.
+    Authors,
 }
 
 /// A key and its value.
@@ -64,7 +66,7 @@ impl Asker {
             Table::Issued | Table::Revoked | Table::Members | Table::Stamps => {
                 matches!(self, Self::Roster(_))
             }
-            Table::Records => matches!(self, Self::GossipStore(_)),
+            Table::Records | Table::Authors => matches!(self, Self::GossipStore(_)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
 use kernel::Signer as _;
 use messages::gossip_store::Input as Store;
 use messages::wire::latest::{BATCH_RECORDS_MAX, Gossip, Roots};
-use messages::{Address, Digest, Label, Letter, List, NodeId, SignedRecord, Stamp};
+use messages::{Address, Digest, Label, Letter, List, NodeId, RecordClass, SignedRecord, Stamp};
 
 pub(super) const PARTS: &[Part] = &[
     Part::new("deletions of long ago", old_deletions),
@@ -19,7 +19,7 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("one author of too many records", one_author),
     Part::new("too many gossip neighbours", many_neighbours),
     Part::new("too many own records for a slow disk", own_records),
-    Part::new("records of nobody's members", of_strangers),
+    Part::new("records of the other class", of_other_class),
     Part::new("own values before the rows", early_values),
     Part::new("a session without room for news", full_session),
     Part::new("a gossip store without room", full_store),
@@ -128,10 +128,15 @@ fn own_records(_judge: &mut Judge) {
     mesh.run_for(secs(1));
 }
 
-fn of_strangers(_judge: &mut Judge) {
+fn of_other_class(_judge: &mut Judge) {
     let mut mesh = met(Mesh::seed(7).nodes(2));
     let from = mesh.id(1);
-    let all: Vec<_> = (0..REFUSED).map(|n| record(&mesh, &key_of(n))).collect();
+    let of_no_class = |n| {
+        let mut signed = record(&mesh, &key_of(n));
+        signed.record.class = RecordClass::Gated;
+        signed
+    };
+    let all: Vec<_> = (0..REFUSED).map(of_no_class).collect();
     for some in all.chunks(BATCH_RECORDS_MAX) {
         let news = List::truncated(some.to_vec());
         hear(&mut mesh, 0, from, Gossip::News(news));

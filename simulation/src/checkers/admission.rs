@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// From a node's learning of a revocation to the end of all that it serves by that ticket.
 const REVOKED_WITHIN_US: Time = 1_000_000;
+/// Between looks at a session that has not come to the word that cuts it.
+const CUT_LOOK: Time = 100_000;
 /// Turns from the one to the other, each of which may wait for a round on a busy node: the
 /// roster's, the session's, and the transport's.
 const TURNS: Time = 3;
@@ -113,8 +115,14 @@ impl Checker for Admission {
                 let shown = self.shown.get(*pair).and_then(ticket_of);
                 pair.0 == node && pair.1 == network && shown == Some(ticket)
             });
-            for (_, _, peer) in by_it {
-                let peer = found.name(*peer);
+            let by_it: Vec<NodeId> = by_it.map(|(_, _, peer)| *peer).collect();
+            let waits = |peer: &NodeId| is_about_to_be_cut(world, node, (network, *peer));
+            if by_it.iter().any(waits) {
+                // A full mailbox of an actor that is slow: what came before is taken first.
+                self.due.set(world.time + CUT_LOOK, node, (network, ticket));
+            }
+            for peer in by_it.into_iter().filter(|peer| !waits(peer)) {
+                let peer = found.name(peer);
                 found.say(
                     node,
                     format!("it still admits {peer}, whose ticket was revoked"),
@@ -122,6 +130,15 @@ impl Checker for Admission {
             }
         }
     }
+}
+
+/// Whether the word that cuts it waits in its session's mailbox.
+fn is_about_to_be_cut(world: &World, node: NodeIndex, peer: (NetworkId, NodeId)) -> bool {
+    let who = Address::Session(peer.0, peer.1);
+    let boot = world.nodes[node].boot.as_ref();
+    let mailbox = boot.and_then(|boot| boot.mailboxes.get(&who));
+    let is_cut = |mail: &Mail| matches!(mail, Mail::Letter(Letter::Session(_, _, Session::Cut(_))));
+    mailbox.is_some_and(|mailbox| mailbox.mail.iter().any(|(_, mail)| is_cut(mail)))
 }
 
 impl Admission {

@@ -10,6 +10,7 @@ use kernel::{Effect, TraceEvent};
 use messages::observer::{FactKey, Input as Observed};
 use messages::ports::store::{Command as Stored, Key};
 use messages::ports::{gateway, stream, transport};
+use messages::wire::latest::Gossip;
 use messages::{
     Address, DeviceId, Kind, Label, Letter, NetworkId, NodeId, Signature, Stamp, gossip_store,
     inference_worker, peer_session, request_proxy, roster, router,
@@ -212,6 +213,7 @@ fn roster_hears(who: Address, network: NetworkId, input: &roster::Input) -> bool
         roster::Input::Models { device, .. } | roster::Input::Load { device, .. } => {
             who == Address::Worker(*device)
         }
+        roster::Input::Vouch(_) | roster::Input::Who { .. } => who == Address::GossipStore(network),
         roster::Input::Admin { .. } => who == Address::Control,
         roster::Input::Wanted { .. } => who == Address::Router,
         roster::Input::Leave => false,
@@ -225,7 +227,9 @@ fn records_hear(who: Address, network: NetworkId, input: &gossip_store::Input) -
         | gossip_store::Input::CommitFailed(_) => who == Address::Store,
         gossip_store::Input::Members(_)
         | gossip_store::Input::Member(_)
-        | gossip_store::Input::Stranger(_) => who == Address::Roster(network),
+        | gossip_store::Input::Stranger(_)
+        | gossip_store::Input::Vouched(_)
+        | gossip_store::Input::Revoked(_) => who == Address::Roster(network),
         gossip_store::Input::Active(peer)
         | gossip_store::Input::Gone(peer)
         | gossip_store::Input::Heard(peer, _) => who == Address::Session(network, *peer),
@@ -251,6 +255,10 @@ fn session_hears(who: Address, network: NetworkId, input: &peer_session::Input) 
         | peer_session::Input::Serves(_)
         | peer_session::Input::Cut(_)
         | peer_session::Input::Release => who == Address::Roster(network),
+        // Of members the roster proves why they belong.
+        peer_session::Input::Gossip(said) if matches!(**said, Gossip::Credentials(_)) => {
+            who == Address::GossipStore(network) || who == Address::Roster(network)
+        }
         peer_session::Input::Gossip(_) => who == Address::GossipStore(network),
         peer_session::Input::Open { request, .. } => who == Address::Proxy(*request),
         peer_session::Input::Leave => false,

@@ -3,13 +3,16 @@
 use crate::About;
 use crate::event::NodeIndex;
 use crate::mesh::Mesh;
-use kernel::Signer;
+use ed25519_dalek::{Signer as _, SigningKey};
+use kernel::Signer as _;
+use messages::limits::NAME_BYTES_MAX;
 use messages::wire::latest::{
-    AskId, BATCH_RECORDS_MAX, ControlFrame, ENTRIES_MAX, Entry, Frame, Gossip, PLACES_MAX, Part,
-    Roots,
+    AUTHORS_MAX, AskId, BATCH_RECORDS_MAX, ControlFrame, ENTRIES_MAX, Entry, Frame, Gossip,
+    PLACES_MAX, Part, Roots,
 };
 use messages::{
-    Digest, Label, List, NetworkId, Prefix, RecordClass, RecordKey, SignedRecord, Stamp,
+    Credential, Digest, Label, List, NetworkId, NodeId, Prefix, RecordClass, RecordKey, Signature,
+    SignedRecord, Stamp,
 };
 use serde::Deserialize;
 
@@ -27,7 +30,7 @@ pub enum Unfit {
     SignedByAnother,
     /// Its author signed it for another network.
     OtherNetwork,
-    /// Its author is nobody's member.
+    /// Its author, whom the forger made up, signed it, and is nobody's member.
     Stranger,
     /// Answers to no question, each as long as one may be, and questions without end.
     Extreme,
@@ -97,9 +100,11 @@ impl Mesh {
                 Some(of)
             }
             Unfit::Stranger => {
-                record.author = messages::NodeId([9; 32]);
+                record.author = NodeId(made_up().verifying_key().to_bytes());
                 record.id = Label::truncated("1");
-                Some(from)
+                let signature = made_up().sign(&record.signing_bytes());
+                signed.signature = Signature::from_bytes(&signature.to_bytes());
+                None
             }
         };
         if let Some(signer) = signer {
@@ -108,6 +113,19 @@ impl Mesh {
         }
         signed
     }
+}
+
+fn made_up() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+/// Why somebody belongs whom nobody asked for.
+fn no_proof(n: usize) -> (NodeId, Credential) {
+    let label = Label::truncated(&"x".repeat(NAME_BYTES_MAX));
+    (
+        NodeId([n.to_le_bytes()[0]; 32]),
+        Credential::Owner { label },
+    )
 }
 
 fn extremes() -> Vec<Gossip> {
@@ -132,9 +150,11 @@ fn extremes() -> Vec<Gossip> {
             public: lie,
             gated: Some(lie),
         }),
+        Gossip::Credentials(List::truncated((0..AUTHORS_MAX).map(no_proof))),
     ];
     let deepest = (0..Prefix::DEPTH_MAX).fold(Prefix::ROOT, |at, _| at.child(15));
-    said.extend((0..QUESTIONS).map(|n| match n % 2 {
+    said.extend((0..QUESTIONS).map(|n| match n % 3 {
+        2 => Gossip::Who(List::truncated([NodeId([0xff; 32]); AUTHORS_MAX])),
         0 => Gossip::Compare {
             ask: AskId(n),
             class: RecordClass::Gated,

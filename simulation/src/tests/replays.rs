@@ -3,7 +3,15 @@
 use crate::swarm::{Act, Plan, Schedule, kind_of};
 use std::collections::BTreeSet;
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
+    (
+        "a_list_without_room.toml",
+        include_str!("../../schedules/a_list_without_room.toml"),
+    ),
+    (
+        "a_cut_behind_much_else.toml",
+        include_str!("../../schedules/a_cut_behind_much_else.toml"),
+    ),
     (
         "an_own_record_is_loaded_late.toml",
         include_str!("../../schedules/an_own_record_is_loaded_late.toml"),

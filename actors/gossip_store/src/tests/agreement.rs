@@ -9,13 +9,16 @@ use messages::wire::latest::BATCH_RECORDS_MAX;
 const MINUTE: Micros = Micros::from_secs(60);
 
 /// Records that were sent to somebody, and frames of every kind.
-fn cost(world: &World) -> (usize, usize) {
+pub(super) fn cost(world: &World) -> (usize, usize) {
     let records = world.heard.iter().map(|(_, _, said)| match said {
         Gossip::News(records) => records.len(),
         Gossip::Have { records, .. } => records.len(),
-        Gossip::Roots(_) | Gossip::Compare { .. } | Gossip::Differ { .. } | Gossip::Want { .. } => {
-            0
-        }
+        Gossip::Roots(_)
+        | Gossip::Compare { .. }
+        | Gossip::Differ { .. }
+        | Gossip::Want { .. }
+        | Gossip::Who(_)
+        | Gossip::Credentials(_) => 0,
     });
     (records.sum(), world.heard.len())
 }

@@ -117,6 +117,7 @@ fn records_that_are_refused_are_not_asked_for_again() {
     };
     let records = List::truncated([stranger.clone()]);
     say(&mut world, Gossip::Have { ask, records });
+    world.tell(0, Input::Stranger(id(9)));
     assert_eq!(world.registers(0).len(), 0);
     for (is_member, wants) in [(false, false), (true, true)] {
         if is_member {

@@ -1,7 +1,7 @@
 //! Which record of a register is kept, and which is none.
 
 use super::*;
-use crate::registers::{Merged, RECORDS_MAX, Registers};
+use crate::registers::{Ground, Merged, RECORDS_MAX, Registers};
 use crate::{AHEAD_MAX, AUTHOR_RECORDS_MAX, PARKED_MAX, Refused, TOMBSTONE_AGE_MAX};
 use messages::Prefix;
 use messages::limits::RECORD_BYTES_MAX;
@@ -10,7 +10,9 @@ const NOW: Wall = Wall(WALL);
 
 fn registers(members: u8) -> Registers {
     let mut registers = Registers::new(NETWORK, id(99));
-    (0..members).for_each(|n| registers.admit(id(n)));
+    for n in 0..members {
+        registers.admit(id(n), Ground::Member);
+    }
     registers
 }
 
@@ -227,7 +229,9 @@ fn whoever_is_no_member_any_more_leaves_nothing() {
         )
         .ok();
     }
-    into.expel(id(0));
+    into.withdraw(id(0), Ground::Vouched);
+    assert_eq!(into.parked(), PARKED_MAX, "a member has another ground");
+    into.withdraw(id(0), Ground::Member);
     assert_eq!((into.len(), into.parked()), (0, 0));
     assert_eq!(into.tree(RecordClass::Public).digest(Prefix::ROOT), empty);
     assert_eq!(
@@ -242,7 +246,9 @@ fn a_network_that_is_full_takes_a_first_record_of_anybody_and_no_other() {
     let authors = RECORDS_MAX / AUTHOR_RECORDS_MAX;
     let mut into = Registers::new(NETWORK, id(99));
     let author = |n: usize| NodeId([n as u8; 32]);
-    (0..authors + 2).for_each(|n| into.admit(author(n)));
+    for n in 0..authors + 2 {
+        into.admit(author(n), Ground::Member);
+    }
     let pattern = record(0, "", WALL, Some("x"));
     let of = |n: usize, which: usize| {
         let mut signed = pattern.clone();

@@ -5,6 +5,8 @@ mod hostile;
 mod merging;
 mod page;
 mod sharing;
+mod vouched;
+mod vouching;
 mod writing;
 
 use crate::GossipStore;
@@ -14,11 +16,11 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{Ctx, Effect, Entropy, Incarnation, Machine, Outbox, Signal, Signer};
 use messages::gossip_store::{Fact, Input, Seed};
 use messages::peer_session;
-use messages::ports::store::{Asker, Command, Item};
+use messages::ports::store::{Asker, Command, Item, Table};
 use messages::wire::latest::{Gossip, Roots};
 use messages::{
-    Kind, Label, Letter, Micros, Mono, NetworkId, NodeId, Now, Record, RecordClass, Signature,
-    SignedRecord, Stamp, Token, Wall,
+    Credential, Grant, Kind, Label, Letter, List, Micros, Mono, NetworkId, NodeId, Now, Record,
+    RecordClass, Signature, SignedGrant, SignedRecord, Stamp, TicketKey, Token, Wall, roster,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -79,6 +81,29 @@ pub(super) fn is_of(signed: &SignedRecord) -> bool {
     })
 }
 
+/// What a ticket makes of somebody, in a world whose rosters know each ticket's signature.
+pub(super) fn proof_by(ticket: u8, author: NodeId, expires: Option<Wall>) -> Credential {
+    let grant = Grant {
+        owner: id(0),
+        label: Label::truncated("x"),
+        ticket: TicketKey([ticket; 32]),
+        name: Label::default(),
+        issued: Wall(0),
+        expires,
+    };
+    let signature = key(0).sign(&[]);
+    let joined = key(ticket).sign(&author.0);
+    let grant = Box::new(SignedGrant { grant, signature });
+    Credential::Ticket { grant, joined }
+}
+
+fn end_of(credential: &Credential) -> Option<Wall> {
+    match credential {
+        Credential::Owner { .. } => None,
+        Credential::Ticket { grant, .. } => grant.grant.expires,
+    }
+}
+
 pub(super) fn fact(id: &str, value: Option<&str>) -> Fact {
     Fact {
         class: RecordClass::Public,
@@ -95,6 +120,8 @@ type Writes = Vec<(Bytes, Option<Bytes>)>;
 pub(super) struct Node {
     pub(super) store: GossipStore,
     pub(super) rows: BTreeMap<Bytes, Bytes>,
+    /// Of them those of authors.
+    pub(super) authors: BTreeSet<Bytes>,
     /// Whether commits are answered, and how.
     pub(super) disk: Option<bool>,
     pub(super) commits: VecDeque<(Token, Writes)>,
@@ -112,6 +139,11 @@ pub(super) struct World {
     pub(super) heard: Vec<(u8, u8, Gossip)>,
     /// Frames of which this is true are lost.
     pub(super) loses: fn(&Gossip) -> bool,
+    /// Whom each node's roster keeps, and by which ticket everybody came.
+    pub(super) kept: Vec<BTreeSet<u8>>,
+    pub(super) tickets: BTreeMap<NodeId, u8>,
+    /// Tickets that no roster takes.
+    pub(super) withdrawn: BTreeSet<u8>,
 }
 
 impl World {
@@ -126,11 +158,15 @@ impl World {
             air: VecDeque::new(),
             heard: Vec::new(),
             loses: |_| false,
+            kept: vec![(0..count).collect(); usize::from(count)],
+            tickets: (0..count).map(|n| (id(n), 1)).collect(),
+            withdrawn: BTreeSet::new(),
         };
         for n in 0..count {
             world.nodes.push(Node {
                 store: store(n, true),
                 rows: BTreeMap::new(),
+                authors: BTreeSet::new(),
                 disk: Some(true),
                 commits: VecDeque::new(),
             });
@@ -151,11 +187,17 @@ impl World {
         node.store = store(n, node.store.shares);
         node.commits.clear();
         self.start(n);
-        let count = self.nodes.len() as u8;
-        self.tell(n, Input::Members((0..count).map(id).collect()));
+        self.tell_members(n);
         for other in self.neighbours(n) {
             self.tell(n, Input::Active(id(other)));
         }
+    }
+
+    /// The roster of a node says whom it keeps.
+    pub(super) fn tell_members(&mut self, n: u8) {
+        let kept = self.kept[usize::from(n)].iter();
+        let members = kept.map(|member| id(*member)).collect();
+        self.tell(n, Input::Members(members));
     }
 
     pub(super) fn neighbours(&self, n: u8) -> Vec<u8> {
@@ -225,6 +267,7 @@ impl World {
                     self.air.push_back((n, to, (**said).clone()));
                 }
                 Effect::Tell(Letter::Store(command)) => self.on_command(n, command),
+                Effect::Tell(Letter::Roster(NETWORK, asked)) => self.on_asked(n, asked),
                 Effect::Watch(_) => {}
                 other => panic!("unexpected: {other:?}"),
             }
@@ -240,18 +283,67 @@ impl World {
                 let rows = node.rows.iter();
                 let items: Vec<Item> = rows
                     .map(|(row, value)| {
-                        (crate::writing::row_of(NETWORK, row.clone()), value.clone())
+                        let mut key = crate::writing::row_of(NETWORK, row.clone());
+                        if node.authors.contains(row) {
+                            key.table = Table::Authors;
+                        }
+                        (key, value.clone())
                     })
                     .collect();
                 self.tell(n, Input::Loaded(items));
             }
             Command::Commit { token, writes, .. } => {
+                let of_authors = writes.iter().filter(|(key, _)| key.table == Table::Authors);
+                node.authors
+                    .extend(of_authors.map(|(key, _)| key.row.clone()));
                 let writes = writes.iter();
                 let writes = writes.map(|(key, value)| (key.row.clone(), value.clone()));
                 node.commits.push_back((*token, writes.collect()));
                 self.flush(n);
             }
         }
+    }
+
+    /// What a roster does that its gossip store asks.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what a gossip store asks")]
+    fn on_asked(&mut self, n: u8, asked: &roster::Input) {
+        match asked {
+            roster::Input::Who { peer, authors } => {
+                let kept = self.kept[usize::from(n)].iter();
+                let kept = kept.map(|member| id(*member));
+                let kept = kept.filter(|member| authors.contains(member));
+                let shown = kept.map(|member| (member, self.proof(member)));
+                let said = Gossip::Credentials(List::truncated(shown.collect::<Vec<_>>()));
+                let to = (0..self.nodes.len() as u8).find(|to| id(*to) == *peer);
+                self.air.push_back((n, to.expect("somebody"), said));
+            }
+            roster::Input::Vouch(shown) => {
+                let (good, bad): (Vec<_>, Vec<_>) = shown
+                    .iter()
+                    .cloned()
+                    .partition(|(author, credential)| self.belongs(*author, credential));
+                for (author, _) in bad {
+                    self.tell(n, Input::Stranger(author));
+                }
+                if !good.is_empty() {
+                    self.tell(n, Input::Vouched(good));
+                }
+            }
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+
+    /// Why somebody belongs.
+    pub(super) fn proof(&self, author: NodeId) -> Credential {
+        proof_by(self.tickets[&author], author, None)
+    }
+
+    fn belongs(&self, author: NodeId, credential: &Credential) -> bool {
+        let of = self.tickets.get(&author);
+        of.is_some_and(|ticket| {
+            let expected = proof_by(*ticket, author, end_of(credential));
+            !self.withdrawn.contains(ticket) && *credential == expected
+        })
     }
 
     /// Answers commits as the disk does.

@@ -3,26 +3,32 @@
 use super::*;
 use kernel::{Exit, ReturnReason};
 use messages::wire::latest::{AskId, Entry, Part};
-use messages::{Address, Digest, List, Prefix};
+use messages::{Address, Digest, Prefix};
 
 kernel::page_rows!(rows_of, TOLD, Input {
     Input::Loaded(_) => ["Loaded", "Loaded, neighbour"],
     Input::Committed(_) => ["Committed", "Committed, own"],
     Input::CommitFailed(_) => ["CommitFailed"],
     Input::Members(_) => ["Members"],
-    Input::Member(_) => ["Member"],
+    Input::Member(_) => ["Member", "Member, held"],
     Input::Stranger(_) => ["Stranger"],
+    Input::Vouched(_) => ["Vouched", "Vouched, held"],
+    Input::Revoked(_) => ["Revoked", "Revoked, vouched"],
     Input::Active(_) => ["Active", "Active, later"],
     Input::Gone(_) => ["Gone"],
     Input::Heard(..) => [
         "News",
         "News, known",
+        "News, not heard of",
         "Roots, other",
         "Roots, equal",
         "Compare",
         "Want",
         "Differ, asked",
         "Have, asked",
+        "Who, vouched",
+        "Who, member",
+        "Credentials, asked",
         "not asked for",
         "of a stranger",
     ],
@@ -126,6 +132,22 @@ impl Stage {
             }
             "Members" => self.tell(Input::Members((0..4).map(id).collect())),
             "Member" => self.tell(Input::Member(id(8))),
+            "Member, held" => {
+                self.hold();
+                self.tell(Input::Member(id(8)))
+            }
+            "Vouched" => self.vouch(),
+            "Vouched, held" => {
+                self.hold();
+                self.vouch()
+            }
+            "Revoked" => self.tell(Input::Revoked(vec![TicketKey([9; 32])])),
+            "Revoked, vouched" => {
+                self.vouch();
+                let token = self.token();
+                self.world.tell(0, Input::Committed(token));
+                self.tell(Input::Revoked(vec![TicketKey([9; 32])]))
+            }
             "Stranger" => self.tell(Input::Stranger(id(0))),
             "Active" => {
                 self.world.tell(0, Input::Gone(id(1)));
@@ -157,6 +179,17 @@ impl Stage {
         }
     }
 
+    /// Two neighbours, and a record that one of them sends of somebody else.
+    fn hold(&mut self) -> (Vec<&'static str>, Vec<Effect>) {
+        self.world.tell(0, Input::Active(id(2)));
+        let news = record(8, "theirs", WALL, Some("y"));
+        self.hear(1, Gossip::News(List::truncated([news])))
+    }
+
+    fn vouch(&mut self) -> (Vec<&'static str>, Vec<Effect>) {
+        self.tell(Input::Vouched(vec![(id(8), proof_by(9, id(8), None))]))
+    }
+
     /// What a neighbour says.
     fn check_heard(&mut self, input: &str) -> (Vec<&'static str>, Vec<Effect>) {
         let (ask, news) = (self.ask(), record(1, "theirs", WALL, Some("y")));
@@ -169,6 +202,7 @@ impl Stage {
                 let mine = self.world.registers(0).in_force().next().cloned();
                 self.hear(1, Gossip::News(List::truncated(mine)))
             }
+            "News, not heard of" => self.hold(),
             "Roots, other" => {
                 self.world.tell(0, Input::Gone(id(1)));
                 self.world.tell(0, Input::Active(id(1)));
@@ -237,6 +271,17 @@ impl Stage {
                     },
                 )
             }
+            "Who, vouched" => {
+                self.vouch();
+                self.hear(1, Gossip::Who(List::truncated([id(8)])))
+            }
+            "Who, member" => self.hear(1, Gossip::Who(List::truncated([id(2)]))),
+            "Credentials, asked" => {
+                self.hold();
+                // What is shown for somebody else is none of the answer.
+                let shown = [7, 8].map(|n| (id(n), proof_by(9, id(n), None)));
+                self.hear(1, Gossip::Credentials(List::truncated(shown)))
+            }
             "of a stranger" => self.hear(3, Gossip::News(List::truncated([news]))),
             _ => panic!("the page names an input without a test: {input}"),
         }
@@ -276,12 +321,15 @@ fn word(effect: &Effect) -> Option<&'static str> {
     Some(match effect {
         Effect::Watch(_) => "watch",
         Effect::Tell(Letter::Store(Command::Load(_))) => "load",
+        Effect::Tell(Letter::Roster(_, roster::Input::Vouch(_))) => "vouch",
+        Effect::Tell(Letter::Roster(_, roster::Input::Who { .. })) => "who",
         Effect::Tell(Letter::Store(Command::Commit { .. })) => "write",
         Effect::Tell(Letter::Session(_, _, peer_session::Input::Gossip(said))) => match &**said {
             Gossip::News(_) => "news",
             Gossip::Roots(_) => "roots",
             Gossip::Compare { .. } | Gossip::Want { .. } => "read",
-            Gossip::Differ { .. } | Gossip::Have { .. } => "answer",
+            Gossip::Who(_) => "who",
+            Gossip::Differ { .. } | Gossip::Have { .. } | Gossip::Credentials(_) => "answer",
         },
         other => panic!("unexpected: {other:?}"),
     })

@@ -97,6 +97,7 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
         Letter::GossipStore(_, gossip_store::Input::Active(_)),
         ReturnReason::Busy | ReturnReason::ParkFull,
     ) => ["records Returned"],
+    (Letter::Observer(_), ReturnReason::Busy | ReturnReason::ParkFull) => ["fact Returned"],
     (
         Letter::Roster(..)
         | Letter::Worker(..)
@@ -408,6 +409,10 @@ const INPUTS: &[(&str, Happen)] = &[
     ("records Returned", |bench| {
         let input = gossip_store::Input::Active(PEER);
         later(bench, Letter::GossipStore(NETWORK, input), "records")
+    }),
+    ("fact Returned", |bench| {
+        let forget = observer::Input::Forget(bench.session.fact_key());
+        later(bench, Letter::Observer(forget), "watch")
     }),
     ("news Returned", |bench| {
         let (from, record) = (PEER, introduction(PEER, &[]).record.into());

@@ -3,8 +3,8 @@
 use super::Table;
 use crate::Roster;
 use kernel::Outbox;
+use messages::NodeId;
 use messages::gossip_store::Input;
-use messages::{Letter, NodeId};
 
 impl Table {
     /// Whose membership began or ended since this was asked last.
@@ -37,7 +37,7 @@ impl Roster {
             return;
         }
         for input in self.table.take_untold() {
-            out.tell(Letter::GossipStore(self.seed.network, input));
+            self.tell_records(input, out);
         }
     }
 
@@ -47,6 +47,8 @@ impl Roster {
             return;
         }
         let members = Input::Members(self.table.all_told());
-        out.tell(Letter::GossipStore(self.seed.network, members));
+        self.tell_records(members, out);
+        let revoked = self.tickets.revoked_after(None);
+        self.tell_revoked(revoked.map(|(ticket, _)| ticket).collect(), out);
     }
 }

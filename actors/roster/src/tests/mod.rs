@@ -454,9 +454,12 @@ fn word(effect: &Effect) -> Option<&'static str> {
             },
             Letter::Observer(observer::Input::Fact(..)) => return None,
             Letter::GossipStore(_, gossip_store::Input::Members(_)) => "members",
+            Letter::GossipStore(_, gossip_store::Input::Vouched(_)) => "vouch",
             Letter::GossipStore(
                 _,
-                gossip_store::Input::Member(_) | gossip_store::Input::Stranger(_),
+                gossip_store::Input::Member(_)
+                | gossip_store::Input::Stranger(_)
+                | gossip_store::Input::Revoked(_),
             ) => return None,
             other => panic!("a letter that no roster sends: {other:?}"),
         },
@@ -479,6 +482,7 @@ fn session_word(input: &peer_session::Input) -> &'static str {
         peer_session::Input::Verdict(Verdict::Unknown) => "unknown",
         peer_session::Input::Cut(_) => "cut",
         peer_session::Input::Release => "release",
+        peer_session::Input::Gossip(_) => "prove",
         other => panic!("a letter that no roster sends: {other:?}"),
     }
 }

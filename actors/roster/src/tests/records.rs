@@ -4,6 +4,7 @@ use super::durable::rows;
 use super::*;
 use crate::hearsay::BY_TICKET_MAX;
 use gossip_store::Input as Records;
+use messages::wire::latest::Gossip;
 
 const STORE: fn() -> Address = || Address::GossipStore(network());
 
@@ -30,6 +31,8 @@ pub(super) fn learn(known: &mut BTreeSet<NodeId>, input: Records) {
         Records::Members(members) => *known = members.into_iter().collect(),
         Records::Member(peer) => assert!(known.insert(peer), "{peer} is told of twice"),
         Records::Stranger(peer) => drop(known.remove(&peer)),
+        // What was vouched for is none of its members.
+        Records::Vouched(_) | Records::Revoked(_) => {}
         other => panic!("a letter that no roster sends: {other:?}"),
     }
 }
@@ -50,6 +53,13 @@ fn each(what: fn(NodeId) -> Records, peers: &[u8]) -> Vec<Records> {
     let mut peers: Vec<NodeId> = peers.iter().map(|peer| node(*peer)).collect();
     peers.sort_unstable();
     peers.into_iter().map(what).collect()
+}
+
+/// That a ticket is withdrawn, and then who came by it, in order of the ids.
+fn revoked(ticket: u8, peers: &[u8]) -> Vec<Records> {
+    let mut told = vec![Records::Revoked(vec![ticket_key(ticket)])];
+    told.extend(each(Records::Stranger, peers));
+    told
 }
 
 fn revoke(bench: &mut Bench, ticket: u8) {
@@ -73,7 +83,8 @@ fn nothing_is_told_while_loading_and_all_when_ready() {
     bench.wait(Micros::from_secs(20));
     assert_eq!(news(&mut bench), []);
     bench.tell(Input::Loaded(Vec::new()));
-    assert_eq!(news(&mut bench), [members(&[10, 11])]);
+    let withdrawn = Records::Revoked(vec![ticket_key(101)]);
+    assert_eq!(news(&mut bench), [members(&[10, 11]), withdrawn]);
     // Who was judged while nothing was known presents itself again.
     bench.tell(judge(PEER, credential(PEER)));
     assert_eq!(news(&mut bench), each(Records::Member, &[PEER]));
@@ -84,6 +95,59 @@ fn a_roster_without_members_says_so() {
     let mut bench = Bench::loading(seed(ME));
     bench.tell(Input::Loaded(Vec::new()));
     assert_eq!(news(&mut bench), [members(&[])]);
+}
+
+#[test]
+fn a_proof_makes_an_author_and_no_member() {
+    let mut bench = Bench::with(&[PEER]);
+    news(&mut bench);
+    let shown = vec![(node(30), credential(30)), (node(31), credential(32))];
+    bench.tell(Input::Vouch(shown));
+    let bad = Records::Stranger(node(31));
+    let good = Records::Vouched(vec![(node(30), credential(30))]);
+    assert_eq!(news(&mut bench), [bad, good]);
+    assert!(bench.roster.table.get(node(30)).is_none());
+    // What is wrongly shown for a member takes nothing from it.
+    bench.tell(Input::Vouch(vec![(node(PEER), credential(31))]));
+    assert_eq!(news(&mut bench), []);
+    revoke(&mut bench, 100);
+    news(&mut bench);
+    bench.tell(Input::Vouch(vec![(node(30), credential(30))]));
+    assert_eq!(news(&mut bench), [Records::Stranger(node(30))]);
+}
+
+#[test]
+fn whoever_asks_is_shown_the_proof_of_members_and_of_this_node() {
+    let mut bench = Bench::with(&[PEER]);
+    let passing = join(
+        &ticket(101, Some(Wall(bench.now.wall.0 + 1_000_000))),
+        node(12),
+    );
+    bench.tell(judge(12, passing));
+    let asked = [node(ME), node(PEER), node(12), node(40)];
+    let shown = |bench: &mut Bench| {
+        bench.sent.clear();
+        let (peer, authors) = (node(PEER), List::truncated(asked));
+        bench.tell(Input::Who { peer, authors });
+        let said = bench.sent.iter().find_map(|effect| match effect {
+            Effect::Tell(Letter::Session(_, to, peer_session::Input::Gossip(said))) => {
+                assert_eq!(*to, node(PEER));
+                Some((**said).clone())
+            }
+            Effect::Tell(_)
+            | Effect::Start(_)
+            | Effect::Stop(..)
+            | Effect::Watch(_)
+            | Effect::Unwatch(_) => None,
+        });
+        let Some(Gossip::Credentials(shown)) = said else {
+            panic!("{said:?}");
+        };
+        shown.iter().map(|(author, _)| *author).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&mut bench), asked[..3]);
+    bench.now.wall = Wall(bench.now.wall.0 + 1_000_000);
+    assert_eq!(shown(&mut bench), asked[..2]);
 }
 
 #[test]
@@ -148,12 +212,12 @@ fn whoever_is_revoked_is_a_stranger_in_the_same_turn() {
     bench.tell(introduced(PEER, [other]));
     news(&mut bench);
     revoke(&mut bench, 100);
-    assert_eq!(news(&mut bench), each(Records::Stranger, &[PEER, 10]));
+    assert_eq!(news(&mut bench), revoked(100, &[PEER, 10]));
     revoke(&mut bench, 100);
     bench.tell(judge(PEER, credential(PEER)));
     assert_eq!(news(&mut bench), []);
     revoke(&mut bench, 101);
-    assert_eq!(news(&mut bench), each(Records::Stranger, &[11]));
+    assert_eq!(news(&mut bench), revoked(101, &[11]));
     let again = join(&ticket(102, None), node(PEER));
     bench.tell(judge(PEER, again));
     assert_eq!(news(&mut bench), each(Records::Member, &[PEER]));
@@ -223,10 +287,11 @@ fn a_new_life_of_the_store_is_told_of_all_and_then_of_changes() {
     bench.activate(12);
     assert_eq!(news(&mut bench), each(Records::Member, &[12]));
     revoke(&mut bench, 100);
-    assert_eq!(news(&mut bench), each(Records::Stranger, &[10, 11, 12]));
+    assert_eq!(news(&mut bench), revoked(100, &[10, 11, 12]));
     let failed = Exit::Failed("a row is no record".to_owned());
     assert_eq!(bench.down(STORE(), failed), "watch, members");
-    assert_eq!(news(&mut bench), [members(&[])]);
+    let withdrawn = Records::Revoked(vec![ticket_key(100)]);
+    assert_eq!(news(&mut bench), [members(&[]), withdrawn]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Wanted { .. } => ["Wanted"],
     Input::Introduced { .. } => ["Introduced", "Introduced, bad"],
     Input::Revoked { .. } => ["Revoked", "Revoked, bad"],
+    Input::Vouch(_) => ["Vouch, member", "Vouch, other"],
+    Input::Who { .. } => ["Who", "Who, unknown"],
     Input::Models { .. } => ["Models"],
     Input::Load { .. } => ["Load"],
     Input::Admin { request: AdminRequest::TicketNew { .. }, .. } => [
@@ -64,6 +66,12 @@ fn admin(bench: &mut Bench, request: AdminRequest) -> String {
 fn new_ticket(bench: &mut Bench) -> String {
     let (name, expires) = (Label::truncated("x"), None);
     admin(bench, AdminRequest::TicketNew { name, expires })
+}
+
+fn who(bench: &mut Bench, authors: &[u8]) -> String {
+    let (peer, authors) = (node(PEER), authors.iter().map(|author| node(*author)));
+    let authors = List::truncated(authors);
+    bench.tell(Input::Who { peer, authors })
 }
 
 fn revoke(bench: &mut Bench) -> String {
@@ -162,6 +170,17 @@ const INPUTS: &[(&str, Happen)] = &[
             record: forged.into(),
         })
     }),
+    ("Vouch, member", |bench| {
+        bench.tell(Input::Vouch(vec![(node(9), credential(9))]))
+    }),
+    ("Vouch, other", |bench| {
+        bench.tell(Input::Vouch(vec![(node(9), credential(8))]))
+    }),
+    ("Who", |bench| {
+        bench.tell(judge(9, credential(9)));
+        who(bench, &[9, 10])
+    }),
+    ("Who, unknown", |bench| who(bench, &[10])),
     ("Models", |bench| {
         bench.tell(link_up(PEER, 1));
         bench.tell(Input::Models {

@@ -279,8 +279,8 @@ kernel::page_rows!(rows_of_down, DOWN, (Address, &Exit) {
 });
 /// The row of a new life.
 const STARTED: &[&str] = &["Started"];
-/// The row of every letter that comes back.
-const RETURNED: &[&str] = &["Returned"];
+/// The rows of letters that come back.
+const RETURNED: &[&str] = &["List returned", "Another returned"];
 /// The row of time that passes.
 const DEADLINES: &[&str] = &["Deadline"];
 
@@ -330,6 +330,7 @@ fn check(rig: &mut Rig, input: &str) -> String {
     match input {
         "Gateway is absent" => later(rig, Address::Gateway),
         "Observer is absent" => later(rig, Address::Observer),
+        "List returned" => listed_again(rig),
         _ => words(&check_now(rig, input)),
     }
 }
@@ -345,6 +346,28 @@ fn later(rig: &mut Rig, absent: Address) -> String {
     rig.rows = rows;
     assert!(effects.contains(&Effect::Watch(absent)), "{effects:?}");
     format!("later {}", words(&effects))
+}
+
+/// What the turn does that a list without room plans, a second later.
+fn listed_again(rig: &mut Rig) -> String {
+    let at = rig.now.0 / 1_000 + 50;
+    rig.at(at);
+    let fact = Box::new(Fact::Models(List::new()));
+    let list = Letter::Observer(messages::observer::Input::Fact(
+        messages::observer::FactKey::Models,
+        fact,
+    ));
+    assert_eq!(words(&returned(rig, list, ReturnReason::Busy)), "·");
+    let rows = rig.rows;
+    rig.at(at + 999);
+    let effects = rig.at(at + 1_000);
+    rig.rows = rows;
+    format!("later {}", words(&effects))
+}
+
+fn returned(rig: &mut Rig, letter: Letter, why: ReturnReason) -> Vec<Effect> {
+    let letter = Box::new(letter);
+    rig.signal(Signal::Returned { letter, why })
 }
 
 fn check_now(rig: &mut Rig, input: &str) -> Vec<Effect> {
@@ -391,12 +414,13 @@ fn check_now(rig: &mut Rig, input: &str) -> Vec<Effect> {
                 .flat_map(|who| rig.down(who, Exit::Killed))
                 .collect()
         }
-        "Returned" => {
-            let letter = Box::new(Letter::Gateway(Command::Models(List::new())));
-            rig.signal(Signal::Returned {
-                letter,
-                why: ReturnReason::NoActor,
-            })
+        "Another returned" => {
+            let silent = messages::request_proxy::Input::Silent { attempt: 1 };
+            let request = RequestId { boot: 1, n: 1 };
+            let before = rig.router.deadline();
+            let effects = returned(rig, Letter::Proxy(request, silent), ReturnReason::Busy);
+            assert_eq!(rig.router.deadline(), before, "nothing is planned");
+            effects
         }
         "Deadline" => {
             rig.now = rig.router.deadline().unwrap().at;

@@ -4,8 +4,10 @@
 //! no state. Two whose digests agree say one question and one answer.
 
 use crate::Digest;
+use crate::NodeId;
 use crate::bounded::List;
 use crate::record::{Prefix, RecordClass, RecordKey, SignedRecord, Stamp};
+use crate::ticket::Credential;
 use serde::{Deserialize, Serialize};
 
 /// Records of one frame: with the largest value each, they fit a control frame.
@@ -14,6 +16,8 @@ pub const BATCH_RECORDS_MAX: usize = 32;
 pub const PLACES_MAX: usize = 8;
 /// Entries that a place may hold and still be listed one by one.
 pub const ENTRIES_MAX: usize = 64;
+/// Authors of one question, and of its answer: those of one frame of records.
+pub const AUTHORS_MAX: usize = BATCH_RECORDS_MAX;
 /// Branches of a place.
 pub const BRANCHES: usize = 16;
 
@@ -60,6 +64,10 @@ pub enum Gossip {
         /// The records.
         records: List<SignedRecord, BATCH_RECORDS_MAX>,
     },
+    /// Why do these belong? The sender has had records of theirs, and has never heard of them.
+    Who(List<NodeId, AUTHORS_MAX>),
+    /// The answer: those of them that the sender knows of, each with its proof.
+    Credentials(List<(NodeId, Credential), AUTHORS_MAX>),
 }
 
 /// What a node has of each class.
@@ -100,6 +108,8 @@ impl Gossip {
         /// The frame itself, and each record without its value.
         const FRAME_BYTES: usize = 512;
         const RECORD_BYTES: usize = 512;
+        /// The longest label and name of a grant, keys and signatures.
+        const CREDENTIAL_BYTES: usize = 640;
         let records = |records: &[SignedRecord]| -> usize {
             let value = |of: &SignedRecord| of.record.value.as_ref().map_or(0, |v| v.len());
             records.iter().map(|of| RECORD_BYTES + value(of)).sum()
@@ -111,6 +121,8 @@ impl Gossip {
                 Self::Differ { parts, .. } => parts.iter().map(Part::weight).sum(),
                 Self::Compare { places, .. } => size_of_val(&**places),
                 Self::Want { keys, .. } => size_of_val(&**keys),
+                Self::Who(authors) => size_of_val(&**authors),
+                Self::Credentials(found) => found.len() * CREDENTIAL_BYTES,
                 Self::Roots(_) => 0,
             }
     }

@@ -243,6 +243,7 @@ fn encode_key(key: &Key) -> Vec<u8> {
         Table::Members => 3,
         Table::Stamps => 4,
         Table::Records => 5,
+        Table::Authors => 6,
     };
     let mut bytes = key.network.0.to_vec();
     bytes.push(table);
@@ -259,6 +260,7 @@ fn decode_key(bytes: &[u8]) -> Option<Key> {
         3 => Table::Members,
         4 => Table::Stamps,
         5 => Table::Records,
+        6 => Table::Authors,
         _ => return None,
     };
     Some(Key {

@@ -124,6 +124,7 @@ macro_rules! files {
 
 files! {
     all:
+    "01_authors_that_nobody_has_met" => authors_that_nobody_has_met,
     "01_late_join_sees_everything" => late_join_sees_everything,
     "02_late_join_cost_is_the_difference" => late_join_cost_is_the_difference,
     "03_join_30s_after_publish" => join_30s_after_publish,

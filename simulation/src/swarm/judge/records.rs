@@ -3,16 +3,16 @@
 use super::{Demands, until};
 use crate::Mesh;
 use crate::event::NodeIndex;
-use messages::{Micros, NodeId};
-use std::collections::{BTreeMap, BTreeSet};
+use messages::Micros;
+use std::collections::BTreeMap;
 
 /// Within it what was missed is found: each neighbour is read once a minute at least, and what one
 /// learns it passes on.
 const SAME: Micros = crate::secs(130);
 
 impl Demands<'_> {
-    /// Neighbours of the core hold the same of what the core said. What others said they may know
-    /// or not: whether those are members is known to whoever has met them.
+    /// Neighbours of the core hold the same, of whatever member: who has never met an author is
+    /// shown why it belongs.
     pub(super) fn same_records(&mut self) {
         let all = self.core.all();
         let pairs = |mesh: &Mesh| -> Vec<(NodeIndex, NodeIndex)> {
@@ -27,10 +27,8 @@ impl Demands<'_> {
         if until(self.mesh, SAME, same) {
             return;
         }
-        let authors: BTreeSet<NodeId> = all.iter().map(|node| self.mesh.id(*node)).collect();
         let of = |node: NodeIndex| -> BTreeMap<_, _> {
             let records = self.mesh.records(node).into_iter();
-            let records = records.filter(|signed| authors.contains(&signed.record.author));
             let version = |signed: messages::SignedRecord| {
                 (
                     signed.record.key(),

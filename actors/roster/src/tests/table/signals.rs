@@ -58,6 +58,7 @@ kernel::page_rows!(rows_of_returned, RETURNED, (&Letter, ReturnReason) {
         "Members Returned",
     ],
     (Letter::GossipStore(..), _) => ["Another Returned"],
+    (Letter::Observer(_), ReturnReason::Busy | ReturnReason::ParkFull) => ["Fact Returned"],
     (Letter::Store(store::Command::Commit { .. }), _) => ["Commit Returned"],
     (Letter::Store(store::Command::Load(_)), _) => ["Another Returned"],
     (
@@ -209,6 +210,15 @@ pub(super) const SIGNALS: &[(&str, Happen)] = &[
         };
         then(bench, &did, after(1), greeting)
     }),
+    ("Fact Returned", |bench| {
+        let forget = observer::Input::Forget(observer::FactKey::Models);
+        let did = bench.returned(Letter::Observer(forget), ReturnReason::Busy);
+        bench.sent.clear();
+        let did = then(bench, &did, after(1), "watch");
+        let told = |effect: &Effect| matches!(effect, Effect::Tell(Letter::Observer(_)));
+        assert!(bench.sent.iter().any(told), "the fact is told again");
+        did
+    }),
     ("Ask Returned", |bench| {
         let ask = inference_worker::Input::Attach(network());
         let did = bench.returned(Letter::Worker(DEVICE, ask), ReturnReason::Busy);
@@ -264,9 +274,9 @@ fn others_return(bench: &mut Bench) -> String {
         to_session(peer_session::Input::Release),
         Letter::Transport(close),
         Letter::Store(store::Command::Load(store::Asker::Roster(network()))),
-        Letter::Observer(observer::Input::Forget(observer::FactKey::Models)),
     ];
     let gone = [
+        Letter::Observer(observer::Input::Forget(observer::FactKey::Models)),
         Letter::GossipStore(network(), gossip_store::Input::Members(Vec::new())),
         Letter::GossipStore(network(), gossip_store::Input::Member(node(PEER))),
         Letter::GossipStore(network(), gossip_store::Input::Stranger(node(PEER))),

@@ -4,12 +4,12 @@ use super::*;
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::peer_session::Input;
 use crate::wire::latest::{
-    AskId, BATCH_RECORDS_MAX, BRANCHES, ControlFrame, ENTRIES_MAX, Entry, Gossip, PLACES_MAX, Part,
-    Roots,
+    AUTHORS_MAX, AskId, BATCH_RECORDS_MAX, BRANCHES, ControlFrame, ENTRIES_MAX, Entry, Gossip,
+    PLACES_MAX, Part, Roots,
 };
 use crate::{
-    Class, Digest, Kind, Label, List, Prefix, RecordClass, RecordKey, SignedRecord, Stamp,
-    gossip_store,
+    Class, Credential, Digest, Grant, Kind, Label, List, NodeId, Prefix, RecordClass, RecordKey,
+    Signature, SignedGrant, SignedRecord, Stamp, TicketKey, Wall, gossip_store,
 };
 use samples::gossip::{entry, place};
 use serde::Serialize;
@@ -33,8 +33,24 @@ fn largest_entry() -> Entry {
     }
 }
 
+fn largest_proof() -> (NodeId, Credential) {
+    let long = Label::truncated(&"x".repeat(NAME_BYTES_MAX));
+    let grant = Grant {
+        owner: NodeId([0xff; 32]),
+        label: long.clone(),
+        ticket: TicketKey([0xff; 32]),
+        name: long,
+        issued: Wall(u64::MAX),
+        expires: Some(Wall(u64::MAX)),
+    };
+    let signature = Signature::from_bytes(&[0xff; 64]);
+    let grant = Box::new(SignedGrant { grant, signature });
+    let joined = signature;
+    (NodeId([0xff; 32]), Credential::Ticket { grant, joined })
+}
+
 /// Each variant as large as it may be.
-fn largest() -> [Gossip; 7] {
+fn largest() -> [Gossip; 9] {
     let (ask, digest) = (AskId(u32::MAX), Digest([0xff; 32]));
     let records = List::truncated(vec![largest_record(); BATCH_RECORDS_MAX]);
     let entries = Part::Entries(List::truncated([largest_entry(); ENTRIES_MAX]));
@@ -63,6 +79,8 @@ fn largest() -> [Gossip; 7] {
             keys: List::truncated([RecordKey([0xff; 32]); BATCH_RECORDS_MAX]),
         },
         Gossip::Have { ask, records },
+        Gossip::Who(List::truncated([NodeId([0xff; 32]); AUTHORS_MAX])),
+        Gossip::Credentials(List::truncated(vec![largest_proof(); AUTHORS_MAX])),
     ]
 }
 

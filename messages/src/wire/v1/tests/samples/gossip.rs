@@ -2,7 +2,7 @@
 
 use super::{record, revocation};
 use crate::wire::latest::{AskId, ControlFrame, Entry, Gossip, Part, Roots};
-use crate::{Digest, Kind, List, NodeId, Prefix, RecordClass, RecordKey, Stamp};
+use crate::{Credential, Digest, Kind, Label, List, NodeId, Prefix, RecordClass, RecordKey, Stamp};
 
 /// The place of all keys that begin with these half bytes.
 pub(in crate::wire::v1::tests) fn place(nibbles: &[u8]) -> Prefix {
@@ -41,6 +41,13 @@ pub(in crate::wire::v1::tests) fn all() -> Vec<(&'static str, Gossip)> {
     let compare = |class, places| Gossip::Compare { ask, class, places };
     let want = |class, keys| Gossip::Want { ask, class, keys };
     let of_both = [record(Some(b"value")), revocation()];
+    let owner = Credential::Owner {
+        label: Label::truncated("x"),
+    };
+    let proofs = [
+        (NodeId([6; 32]), owner),
+        (NodeId([7; 32]), super::credential()),
+    ];
     vec![
         ("news", Gossip::News(List::truncated(of_both.clone()))),
         ("roots", roots(None)),
@@ -75,6 +82,8 @@ pub(in crate::wire::v1::tests) fn all() -> Vec<(&'static str, Gossip)> {
                 records: List::truncated(of_both),
             },
         ),
+        ("who", Gossip::Who(List::truncated([NodeId([6; 32])]))),
+        ("credentials", Gossip::Credentials(List::truncated(proofs))),
         (
             "have nothing",
             Gossip::Have {

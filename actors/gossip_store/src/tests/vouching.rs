@@ -1,0 +1,264 @@
+//! Records of authors that a roster has never heard of.
+
+use super::agreement::cost;
+use super::*;
+use crate::strangers::STRANGERS_MAX;
+use messages::wire::latest::BATCH_RECORDS_MAX;
+
+const SECOND: Micros = Micros::from_secs(1);
+const MINUTE: Micros = Micros::from_secs(60);
+
+/// A row of nodes whose rosters keep only those beside them.
+fn row(count: u8) -> World {
+    let mut world = World::new(count);
+    for n in 0..count {
+        let beside = [n.saturating_sub(1), n, (n + 1).min(count - 1)];
+        world.kept[usize::from(n)] = beside.into_iter().collect();
+        world.tell_members(n);
+    }
+    for n in 1..count {
+        world.connect(n - 1, n);
+    }
+    world.settle();
+    world
+}
+
+fn asked(world: &World) -> usize {
+    let who = |(_, _, said): &&(u8, u8, Gossip)| matches!(said, Gossip::Who(_));
+    world.heard.iter().filter(who).count()
+}
+
+/// Records of authors that nobody has heard of, each signed.
+fn made_up(world: &mut World, count: u16, ticket: Option<u8>) -> Vec<SignedRecord> {
+    let of = |n: u16| {
+        let secret = SigningKey::from_bytes(
+            &[&n.to_le_bytes()[..], &[7; 30]]
+                .concat()
+                .try_into()
+                .unwrap(),
+        );
+        let key = Key(secret);
+        let author = Signer::node(&key);
+        if let Some(ticket) = ticket {
+            world.tickets.insert(author, ticket);
+        }
+        let mut record = record(0, "x", WALL, Some("y")).record;
+        record.author = author;
+        let signature = key.sign(&record.signing_bytes());
+        SignedRecord { record, signature }
+    };
+    (0..count).map(of).collect()
+}
+
+fn news(world: &mut World, records: &[SignedRecord]) {
+    for some in records.chunks(BATCH_RECORDS_MAX) {
+        let news = Gossip::News(List::truncated(some.to_vec()));
+        world.tell(0, Input::Heard(id(1), Box::new(news)));
+    }
+}
+
+#[test]
+fn a_record_reaches_who_has_never_heard_of_its_author() {
+    let mut world = row(6);
+    world.publish(0, "a", Some("by 0"));
+    world.publish(5, "a", Some("by 5"));
+    world.run_for(Micros::from_secs(3));
+    for n in 0..6 {
+        assert_eq!(world.value(n, 0, "a").as_deref(), Some("by 0"), "{n}");
+        assert_eq!(world.value(n, 5, "a").as_deref(), Some("by 5"), "{n}");
+    }
+    assert!(world.agree());
+    // Each record went over each edge once, and of each author each node asked once.
+    assert_eq!((cost(&world).0, asked(&world)), (10, 8));
+    // What an author says later is taken at once.
+    world.publish(0, "a", Some("later"));
+    world.run_for(Micros::from_secs(3));
+    assert_eq!(world.value(5, 0, "a").as_deref(), Some("later"));
+    assert_eq!(asked(&world), 8);
+}
+
+#[test]
+fn what_was_vouched_for_is_known_to_the_next_life() {
+    let mut world = row(4);
+    world.publish(0, "a", Some("by 0"));
+    world.run_for(Micros::from_secs(3));
+    let before = asked(&world);
+    world.restart(3);
+    world.run_for(Micros::from_secs(3));
+    assert_eq!(world.value(3, 0, "a").as_deref(), Some("by 0"));
+    assert_eq!(asked(&world), before);
+    world.roots(3);
+    assert_eq!(world.nodes[3].store.vouched.len(), 1);
+}
+
+#[test]
+fn whoever_does_not_belong_is_not_kept_and_not_asked_for_again() {
+    let mut world = row(4);
+    // Node 1 keeps somebody whose ticket the others know to be withdrawn.
+    world.tickets.insert(id(0), 5);
+    world.withdrawn.insert(5);
+    world.publish(0, "a", Some("by 0"));
+    world.run_for(Micros::from_secs(5));
+    assert_eq!(world.value(1, 0, "a").as_deref(), Some("by 0"));
+    assert_eq!(world.value(2, 0, "a"), None);
+    let before = cost(&world).0;
+    world.run_for(MINUTE);
+    assert_eq!((cost(&world).0, asked(&world)), (before, 1));
+}
+
+#[test]
+fn a_withdrawn_ticket_takes_the_records_of_who_came_by_it() {
+    let mut world = row(4);
+    world.tickets.insert(id(0), 5);
+    world.publish(0, "a", Some("by 0"));
+    world.publish(1, "a", Some("by 1"));
+    world.run_for(Micros::from_secs(3));
+    assert!(world.value(3, 0, "a").is_some());
+    world.withdrawn.insert(5);
+    for n in 1..4 {
+        world.tell(n, Input::Stranger(id(0)));
+        world.tell(n, Input::Revoked(vec![TicketKey([5; 32])]));
+    }
+    world.run_for(SECOND);
+    for n in 1..4 {
+        assert_eq!(world.value(n, 0, "a"), None, "{n}");
+        assert!(world.value(n, 1, "a").is_some(), "{n}");
+    }
+    // Nor does the next life know of it.
+    world.restart(3);
+    world.run_for(SECOND);
+    assert_eq!(world.nodes[3].store.vouched.len(), 1);
+}
+
+#[test]
+fn a_ticket_that_was_withdrawn_while_a_store_was_down_counts_for_its_rows() {
+    let mut world = row(4);
+    world.tickets.insert(id(0), 5);
+    world.publish(0, "a", Some("by 0"));
+    world.run_for(Micros::from_secs(3));
+    world.restart(3);
+    world.withdrawn.insert(5);
+    world.tell(3, Input::Revoked(vec![TicketKey([5; 32])]));
+    assert_eq!(world.value(3, 0, "a"), None);
+    world.run_for(SECOND);
+    // The last word of its roster comes before the rows.
+    let mut bare = World::new(4);
+    bare.nodes[3].rows = world.nodes[3].rows.clone();
+    assert!(!bare.nodes[3].rows.contains_key(&id(0).0[..]));
+}
+
+#[test]
+fn a_membership_that_is_over_takes_its_records_with_it() {
+    let mut world = row(4);
+    let end = Wall(world.now.wall.0 + 2 * MINUTE.0);
+    let proof = proof_by(1, id(0), Some(end));
+    world.publish(0, "a", Some("by 0"));
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
+    world.run_for(SECOND);
+    assert_eq!(world.value(2, 0, "a"), None);
+    let shown = Gossip::Credentials(List::truncated([(id(0), proof)]));
+    world.tell(2, Input::Heard(id(1), Box::new(shown)));
+    assert!(world.value(2, 0, "a").is_some());
+    world.run_for(MINUTE);
+    assert!(world.value(2, 0, "a").is_some());
+    world.run_for(MINUTE);
+    assert_eq!(world.value(2, 0, "a"), None);
+}
+
+#[test]
+fn who_is_not_answered_asks_again_and_at_last_reads_again() {
+    let mut world = row(3);
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
+    world.publish(0, "a", Some("by 0"));
+    world.run_for(Micros::from_secs(5));
+    assert_eq!(asked(&world), 3);
+    let held = world.nodes[2].store.strangers.len();
+    assert_eq!((held, world.value(2, 0, "a")), (1, None));
+    world.run_for(Micros::from_secs(6));
+    assert_eq!(world.nodes[2].store.strangers.len(), 0);
+    world.loses = |_| false;
+    world.run_for(MINUTE);
+    assert_eq!(world.value(2, 0, "a").as_deref(), Some("by 0"));
+}
+
+#[test]
+fn what_nobody_asked_for_is_no_proof() {
+    let mut world = row(3);
+    world.tickets.insert(id(9), 1);
+    let shown = |n: u8| Gossip::Credentials(List::truncated([(id(n), proof_by(1, id(n), None))]));
+    world.tell(0, Input::Heard(id(1), Box::new(shown(9))));
+    assert_eq!(world.nodes[0].store.vouched.len(), 0);
+    // Nor what another neighbour shows than the one that sent the record.
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
+    world.connect(0, 2);
+    let record = record(9, "a", WALL, Some("y"));
+    news(&mut world, &[record]);
+    world.tell(0, Input::Heard(id(2), Box::new(shown(9))));
+    assert_eq!(world.nodes[0].store.vouched.len(), 0);
+    world.tell(0, Input::Heard(id(1), Box::new(shown(9))));
+    assert_eq!(world.nodes[0].store.vouched.len(), 1);
+    assert_eq!(world.value(0, 9, "a").as_deref(), Some("y"));
+}
+
+#[test]
+fn a_forged_record_of_a_stranger_is_not_held() {
+    let mut world = row(2);
+    let mut forged = record(9, "a", WALL, Some("y"));
+    forged.record.stamp = Stamp(WALL + 1);
+    news(&mut world, &[forged]);
+    assert_eq!(world.nodes[0].store.strangers.len(), 0);
+    assert_eq!(world.nodes[0].store.counts.refused, 1);
+}
+
+#[test]
+fn one_neighbour_fills_a_quarter_and_its_going_leaves_nothing() {
+    let mut world = row(3);
+    world.connect(0, 2);
+    let all = made_up(&mut world, 400, None);
+    news(&mut world, &all);
+    assert_eq!(world.nodes[0].store.strangers.len(), STRANGERS_MAX / 4);
+    let other = record(9, "a", WALL, Some("y"));
+    let said = Gossip::News(List::truncated([other]));
+    world.tell(0, Input::Heard(id(2), Box::new(said)));
+    assert_eq!(world.nodes[0].store.strangers.len(), STRANGERS_MAX / 4 + 1);
+    world.part(0, 1);
+    assert_eq!(world.nodes[0].store.strangers.len(), 1);
+}
+
+#[test]
+fn what_found_no_room_is_read_again() {
+    let mut world = row(3);
+    let all = made_up(&mut world, 400, Some(1));
+    // The neighbour knows them all.
+    for some in &all {
+        let author = some.record.author;
+        let proof = world.proof(author);
+        world.tell(1, Input::Vouched(vec![(author, proof)]));
+    }
+    for some in all.chunks(BATCH_RECORDS_MAX) {
+        let said = Gossip::News(List::truncated(some.to_vec()));
+        world.tell(1, Input::Heard(id(2), Box::new(said)));
+    }
+    world.part(1, 2);
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
+    world.run_for(SECOND);
+    assert_eq!(world.nodes[0].store.strangers.len(), STRANGERS_MAX / 4);
+    world.loses = |_| false;
+    world.run_for(Micros::from_secs(5));
+    assert_eq!(world.registers(0).len(), 400);
+}
+
+#[test]
+fn a_record_that_is_held_is_not_asked_for_again() {
+    let mut world = row(3);
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
+    world.publish(0, "a", Some("by 0"));
+    world.run_for(SECOND);
+    let before = cost(&world).0;
+    // Its neighbour says again and again that there is more.
+    for n in 0..20 {
+        world.publish(1, "b", Some(&n.to_string()));
+        world.run_for(Micros::from_millis(300));
+    }
+    assert_eq!(cost(&world).0, before + 40);
+}

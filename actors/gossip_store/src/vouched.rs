@@ -1,0 +1,208 @@
+//! Authors whom the roster does not keep, each with the proof that it belongs.
+//!
+//! A network may have more members than a node ever meets. Where there are more than are kept, the
+//! ticket with the most of them gives way: whoever holds one can sign any number of ids into the
+//! network, and takes no place from those that came by another.
+
+use messages::limits::MEMBERS_MAX;
+use messages::{Credential, NodeId, TicketKey, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Authors besides those that the roster keeps: as many again.
+pub(crate) const VOUCHED_MAX: usize = MEMBERS_MAX;
+
+/// Why somebody finds no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// Its ticket is withdrawn.
+    Revoked,
+    /// There are too many, and its ticket has more of them than others.
+    Full,
+}
+
+/// Authors by proof.
+#[derive(Debug)]
+pub(crate) struct Vouched {
+    most: usize,
+    authors: BTreeMap<NodeId, Credential>,
+    by_ticket: BTreeMap<Option<TicketKey>, BTreeSet<NodeId>>,
+    /// Tickets by how many authors they have.
+    weights: BTreeSet<(usize, Option<TicketKey>)>,
+    by_end: BTreeSet<(Wall, NodeId)>,
+    /// As many as the roster keeps.
+    revoked: BTreeSet<TicketKey>,
+    /// Whose row is out of date.
+    changed: BTreeSet<NodeId>,
+}
+
+impl Vouched {
+    pub(crate) const fn new(most: usize) -> Self {
+        Self {
+            most,
+            authors: BTreeMap::new(),
+            by_ticket: BTreeMap::new(),
+            weights: BTreeSet::new(),
+            by_end: BTreeSet::new(),
+            revoked: BTreeSet::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.authors.len()
+    }
+
+    pub(crate) fn get(&self, author: NodeId) -> Option<&Credential> {
+        self.authors.get(&author)
+    }
+
+    /// Adds one; gives back who gives way to it.
+    ///
+    /// # Errors
+    /// There is no place for it.
+    pub(crate) fn add(
+        &mut self,
+        author: NodeId,
+        credential: Credential,
+    ) -> Result<Option<NodeId>, NoPlace> {
+        let ticket = ticket_of(&credential);
+        if ticket.is_some_and(|ticket| self.revoked.contains(&ticket)) {
+            // Its row of an earlier life goes.
+            self.changed.insert(author);
+            return Err(NoPlace::Revoked);
+        }
+        if self.authors.contains_key(&author) {
+            return Ok(None);
+        }
+        let evicted = match self.authors.len() < self.most {
+            true => None,
+            false => Some(self.who_gives_way(author, ticket)?),
+        };
+        if let Some(evicted) = evicted {
+            self.remove(evicted);
+        }
+        if let Some(end) = end_of(&credential) {
+            self.by_end.insert((end, author));
+        }
+        self.weigh(ticket, |authors| authors.insert(author));
+        self.authors.insert(author, credential);
+        self.changed.insert(author);
+        Ok(evicted)
+    }
+
+    /// The greatest id of the heaviest ticket: whoever is told of the same ones in another order
+    /// keeps the same ones.
+    fn who_gives_way(&self, author: NodeId, ticket: Option<TicketKey>) -> Result<NodeId, NoPlace> {
+        let (most, heaviest) = *self.weights.last().ok_or(NoPlace::Full)?;
+        let own = self.by_ticket.get(&ticket).map_or(0, BTreeSet::len);
+        let lightest_wins = ticket != heaviest && own < most;
+        let greatest = self.by_ticket.get(&heaviest).and_then(BTreeSet::last);
+        let greatest = *greatest.ok_or(NoPlace::Full)?;
+        match lightest_wins || (ticket == heaviest && author < greatest) {
+            true => Ok(greatest),
+            false => Err(NoPlace::Full),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, author: NodeId) -> bool {
+        let Some(credential) = self.authors.remove(&author) else {
+            return false;
+        };
+        if let Some(end) = end_of(&credential) {
+            self.by_end.remove(&(end, author));
+        }
+        self.weigh(ticket_of(&credential), |authors| authors.remove(&author));
+        self.changed.insert(author);
+        true
+    }
+
+    fn weigh(
+        &mut self,
+        ticket: Option<TicketKey>,
+        change: impl FnOnce(&mut BTreeSet<NodeId>) -> bool,
+    ) {
+        let authors = self.by_ticket.entry(ticket).or_default();
+        self.weights.remove(&(authors.len(), ticket));
+        change(authors);
+        match authors.len() {
+            0 => drop(self.by_ticket.remove(&ticket)),
+            count => drop(self.weights.insert((count, ticket))),
+        }
+    }
+
+    /// These tickets are withdrawn; gives back who came by them.
+    pub(crate) fn revoke(&mut self, tickets: Vec<TicketKey>) -> Vec<NodeId> {
+        let mut gone = Vec::new();
+        for ticket in tickets {
+            self.revoked.insert(ticket);
+            gone.extend(self.by_ticket.get(&Some(ticket)).into_iter().flatten());
+        }
+        for author in &gone {
+            self.remove(*author);
+        }
+        gone
+    }
+
+    /// Takes those whose membership has ended by itself.
+    pub(crate) fn take_over(&mut self, now: Wall) -> Vec<NodeId> {
+        let ended = self.by_end.iter().take_while(|(end, _)| *end <= now);
+        let ended: Vec<NodeId> = ended.map(|(_, author)| *author).collect();
+        for author in &ended {
+            self.remove(*author);
+        }
+        ended
+    }
+
+    /// When the next membership ends by itself.
+    pub(crate) fn next_end(&self) -> Option<Wall> {
+        self.by_end.first().map(|(end, _)| *end)
+    }
+
+    /// At most so many whose row is out of date, and what it holds now.
+    pub(crate) fn take_changes(&mut self, most: usize) -> Vec<(NodeId, Option<Credential>)> {
+        let some: Vec<NodeId> = self.changed.iter().take(most).copied().collect();
+        let with_value = |author: NodeId| (author, self.get(author).cloned());
+        let changes = some.iter().map(|author| with_value(*author)).collect();
+        for author in &some {
+            self.changed.remove(author);
+        }
+        changes
+    }
+
+    /// A write of these failed.
+    pub(crate) fn changed_again(&mut self, authors: impl IntoIterator<Item = NodeId>) {
+        self.changed.extend(authors);
+    }
+
+    /// The rows of these say what is so.
+    pub(crate) fn are_written(&mut self, authors: &BTreeSet<NodeId>) {
+        self.changed.retain(|author| !authors.contains(author));
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    pub(crate) fn invariants(&self) {
+        assert!(self.authors.len() <= self.most, "too many are vouched for");
+        assert_eq!(
+            self.authors.len(),
+            self.weights.iter().map(|(count, _)| count).sum::<usize>(),
+            "authors that no ticket counts"
+        );
+    }
+}
+
+const fn ticket_of(credential: &Credential) -> Option<TicketKey> {
+    match credential {
+        Credential::Owner { .. } => None,
+        Credential::Ticket { grant, .. } => Some(grant.grant.ticket),
+    }
+}
+
+const fn end_of(credential: &Credential) -> Option<Wall> {
+    match credential {
+        Credential::Owner { .. } => None,
+        Credential::Ticket { grant, .. } => grant.grant.expires,
+    }
+}
