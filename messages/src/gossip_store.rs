@@ -1,10 +1,14 @@
 //! What the records of a network may be told.
 
-use crate::bounded::Label;
-use crate::limits::NAME_BYTES_MAX;
+use crate::bounded::{Label, List};
+use crate::limits::{NAME_BYTES_MAX, TRUSTED_MAX};
+use crate::observer::Asker;
 use crate::ports::store::Item;
 use crate::wire::latest::Gossip;
-use crate::{Class, Credential, Kind, NetworkId, NodeId, RecordClass, TicketKey, Token};
+use crate::{
+    Class, Credential, Kind, NetworkId, NodeId, QueryId, RecordClass, SignedRecord, Stamp,
+    TicketKey, Token,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +34,76 @@ pub struct Fact {
     pub id: Label<NAME_BYTES_MAX>,
     /// What it says; nothing where it is withdrawn.
     pub value: Option<Bytes>,
+    /// Its stamp is greater than this: it counts for newer than what it answers to.
+    pub after: Stamp,
+}
+
+/// What a human asks of the records of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdminRequest {
+    /// What is in force of what members share, and the settings. Answered by `Shared`.
+    Read,
+    /// This node says so, durably: all of it or nothing. Answered by `Done` or `Refused`.
+    Say(Vec<Fact>),
+    /// Changes a setting, durably. Answered by `Done` or `Refused`.
+    Set(Setting),
+}
+
+/// A setting of a network on this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting {
+    /// Whether gated records leave this node, and those of others are taken.
+    AutoGossip(bool),
+    /// Whose prompts and permissions count.
+    Trusted(Trusted),
+    /// Which prompts of one id count.
+    Prompts(PromptPolicy),
+}
+
+/// Whose prompts and permissions count, besides this node's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trusted {
+    /// Those of all members.
+    #[default]
+    All,
+    /// Those of these.
+    Only(List<NodeId, TRUSTED_MAX>),
+}
+
+/// Which prompts of one id count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PromptPolicy {
+    /// The newest of those who are trusted.
+    #[default]
+    Newest,
+    /// This node's own; the newest where it has none.
+    Own,
+}
+
+/// The settings of a network on this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Whether gated records cross.
+    pub auto_gossip: bool,
+    /// Whose prompts and permissions count.
+    pub trusted: Trusted,
+    /// Which prompts of one id count.
+    pub prompts: PromptPolicy,
+}
+
+/// What members share, as one node has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// This node.
+    pub me: NodeId,
+    /// The network.
+    pub network: NetworkId,
+    /// Its settings.
+    pub settings: Settings,
+    /// What is in force of prompts and permissions, deletions included.
+    pub records: Vec<SignedRecord>,
+    /// Records that are left out, for there are too many: the oldest.
+    pub left_out: u64,
 }
 
 /// What a gossip store may be told.
@@ -49,6 +123,13 @@ pub enum Input {
     Stranger(NodeId),
     /// From the roster: these belong, by these proofs, although it does not keep them.
     Vouched(Vec<(NodeId, Credential)>),
+    /// From the roster: what this neighbour shows for these is no proof.
+    NotVouched {
+        /// Who showed it.
+        from: NodeId,
+        /// For whom.
+        authors: Vec<NodeId>,
+    },
     /// From the roster: these tickets are withdrawn, and whoever came by one of them with it.
     Revoked(Vec<TicketKey>),
     /// From a session: both sides have admitted each other.
@@ -59,8 +140,15 @@ pub enum Input {
     Heard(NodeId, Box<Gossip>),
     /// From the catalog publisher: what this node says of itself.
     Publish(Vec<Fact>),
-    /// From a human: whether gated records cross.
-    Share(bool),
+    /// From a human, by the control socket or the management API.
+    Admin {
+        /// Names the answer.
+        query: QueryId,
+        /// Where it goes.
+        asker: Asker,
+        /// What is asked.
+        request: Box<AdminRequest>,
+    },
 }
 
 impl Input {
@@ -69,18 +157,20 @@ impl Input {
     pub fn class(&self) -> Class {
         match self {
             Self::Heard(_, gossip) => Class::Frame(gossip.weight()),
+            // What a peer shows costs nothing that this node's own letters need.
+            Self::Vouched(vouched) => Class::Data(vouched.len() * 1024),
+            Self::NotVouched { authors, .. } => Class::Data(authors.len() * 64),
             Self::Loaded(_)
             | Self::Committed(_)
             | Self::CommitFailed(_)
             | Self::Members(_)
             | Self::Member(_)
             | Self::Stranger(_)
-            | Self::Vouched(_)
             | Self::Revoked(_)
             | Self::Active(_)
             | Self::Gone(_)
             | Self::Publish(_)
-            | Self::Share(_) => Class::Control,
+            | Self::Admin { .. } => Class::Control,
         }
     }
 }

@@ -46,7 +46,7 @@ pub use letter::{Class, Coalesce, Letter, WrongActor};
 pub use neighbourhood::{KEEP_MAX, Neighbourhood, NeighbourhoodFault};
 pub use record::{
     Accepting, BadPrefix, Capabilities, Kind, ModelAdvert, Prefix, Record, RecordClass,
-    RecordError, RecordKey, Signature, SignedRecord, Stamp,
+    RecordError, RecordKey, SharedPrompt, Signature, SignedRecord, Stamp, ToolMode, ToolPermission,
 };
 pub use seed::Seed;
 pub use text::Text;

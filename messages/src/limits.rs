@@ -35,8 +35,18 @@ pub const MEMBERS_MAX: usize = 16_384;
 pub const UNREACHED_MAX: usize = 16;
 /// Records in one Introductions frame: 32 records of at most 1.9 KiB fit a control frame.
 pub const INTRODUCTIONS_MAX: usize = 32;
-/// Bytes of one record's value.
-pub const RECORD_BYTES_MAX: usize = 1024;
+/// Bytes of one record's value: a prompt of a page. Of one author 4,096 of them are kept, 16 MiB.
+pub const RECORD_BYTES_MAX: usize = 4096;
+/// Bytes of what a node says of itself: 32 of them fit a frame.
+pub const CAPABILITIES_BYTES_MAX: usize = 1024;
+/// Bytes of one text of a shared prompt; all of it together is a record.
+pub const PROMPT_TEXT_BYTES_MAX: usize = 3072;
+/// Commands of a tool that are always accepted.
+pub const COMMANDS_MAX: usize = 32;
+/// Bytes of one of them.
+pub const COMMAND_BYTES_MAX: usize = 512;
+/// Members that a network's prompts and permissions are taken from, where not all are trusted.
+pub const TRUSTED_MAX: usize = 64;
 /// Job streams that one peer may hold open at a worker's node: a gateway's thousand clients over
 /// one hop. What each may cost stands at the transport's windows and queues.
 pub const JOBS_PER_PEER_MAX: usize = 1024;

@@ -1,11 +1,13 @@
 //! Replicated records: one signed register per (network, kind, author, id).
 
 mod key;
+mod shared;
 
 pub use key::{BadPrefix, Prefix, RecordKey};
+pub use shared::{SharedPrompt, ToolMode, ToolPermission};
 
 use crate::bounded::{Label, List};
-use crate::limits::{ADDRS_MAX, MODELS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX};
+use crate::limits::{ADDRS_MAX, CAPABILITIES_BYTES_MAX, MODELS_MAX, NAME_BYTES_MAX};
 use crate::{Compute, Digest, ModelId, NetworkId, NodeId};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -19,9 +21,9 @@ const FIELDS_MAX: usize = 32;
 /// Why a record cannot be built or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// The value would exceed [`RECORD_BYTES_MAX`].
-    #[error("a record of {0} bytes, where at most {RECORD_BYTES_MAX} are allowed")]
-    TooLarge(usize),
+    /// The value would have so many bytes, where the second number is the most.
+    #[error("a record of {0} bytes, where at most {1} are allowed")]
+    TooLarge(usize, usize),
     /// The bytes are no list of fields.
     #[error("the record's value is not a list of fields")]
     Malformed,
@@ -194,7 +196,7 @@ impl Capabilities {
     /// The record value.
     ///
     /// # Errors
-    /// [`RecordError::TooLarge`] where the fields together exceed [`RECORD_BYTES_MAX`].
+    /// [`RecordError::TooLarge`] where the fields together exceed [`CAPABILITIES_BYTES_MAX`].
     pub fn encode(&self) -> Result<Bytes, RecordError> {
         let fields = [
             field(1, &self.llms),
@@ -208,11 +210,7 @@ impl Capabilities {
             field(9, &self.features),
             field(10, &self.addrs),
         ];
-        let bytes = postcard::to_stdvec(&fields.as_slice()).map_err(|_| RecordError::Malformed)?;
-        match bytes.len() {
-            len if len > RECORD_BYTES_MAX => Err(RecordError::TooLarge(len)),
-            _ => Ok(Bytes::from(bytes)),
-        }
+        encode_fields(&fields, CAPABILITIES_BYTES_MAX)
     }
 
     /// Reads a record value field by field: a field that is missing, malformed or unknown leaves
@@ -221,16 +219,8 @@ impl Capabilities {
     /// # Errors
     /// Where the bytes are no list of fields at all, or too many bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        if bytes.len() > RECORD_BYTES_MAX {
-            return Err(RecordError::TooLarge(bytes.len()));
-        }
-        let (fields, rest): (List<Field, FIELDS_MAX>, _) =
-            postcard::take_from_bytes(bytes).map_err(|_| RecordError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(RecordError::Malformed);
-        }
         let mut read = Self::default();
-        for Field { tag, body } in &fields {
+        for Field { tag, body } in &decode_fields(bytes, CAPABILITIES_BYTES_MAX)? {
             match tag {
                 1 => read.llms = value(body),
                 2 => read.asr = value(body),
@@ -246,6 +236,24 @@ impl Capabilities {
             }
         }
         Ok(read)
+    }
+}
+
+fn encode_fields(fields: &[Field], max: usize) -> Result<Bytes, RecordError> {
+    let bytes = postcard::to_stdvec(fields).map_err(|_| RecordError::Malformed)?;
+    match bytes.len() {
+        len if len > max => Err(RecordError::TooLarge(len, max)),
+        _ => Ok(Bytes::from(bytes)),
+    }
+}
+
+fn decode_fields(bytes: &[u8], max: usize) -> Result<List<Field, FIELDS_MAX>, RecordError> {
+    if bytes.len() > max {
+        return Err(RecordError::TooLarge(bytes.len(), max));
+    }
+    match postcard::take_from_bytes(bytes) {
+        Ok((fields, [])) => Ok(fields),
+        Ok(_) | Err(_) => Err(RecordError::Malformed),
     }
 }
 

@@ -117,8 +117,13 @@ pub enum Input {
         /// The owner's word.
         record: Box<SignedRecord>,
     },
-    /// From the gossip store: do these belong, by what they show?
-    Vouch(Vec<(NodeId, Credential)>),
+    /// From the gossip store: do these belong, by what a peer shows?
+    Vouch {
+        /// The peer.
+        from: NodeId,
+        /// What it shows.
+        shown: Vec<(NodeId, Credential)>,
+    },
     /// From the gossip store: a peer that has had records of these asks why they belong.
     Who {
         /// The peer.
@@ -178,7 +183,7 @@ impl Input {
             Self::Load { device, .. } => Class::Coalesce(Coalesce::Device(*device)),
             Self::Wanted { model } => Class::Coalesce(Coalesce::Wanted(*model)),
             Self::Introduced { entries, .. } => Class::Data(entries.len() * 1024),
-            Self::Vouch(shown) => Class::Data(shown.len() * 1024),
+            Self::Vouch { shown, .. } => Class::Data(shown.len() * 1024),
             Self::Who { .. } => Class::Data(1024),
             Self::Loaded(_)
             | Self::Committed(_)

@@ -74,6 +74,35 @@ pub fn post(address: &str, path: &str, body: &str) -> Reply {
     whole(send(address, "POST", path, body))
 }
 
+/// Any method with a JSON body.
+#[must_use]
+pub fn request(address: &str, method: &str, path: &str, body: &str) -> Reply {
+    whole(send(address, method, path, body))
+}
+
+/// The same; nothing where no whole answer comes, because the node is gone.
+#[must_use]
+pub fn try_request(address: &str, method: &str, path: &str, body: &str) -> Option<Reply> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(READ_WAIT)).ok()?;
+    stream
+        .write_all(request_text(address, method, path, &[], body).as_bytes())
+        .ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let is_whole = length.and_then(|length| length.parse().ok()) == Some(body.len());
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    is_whole.then(|| Reply {
+        status,
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+    })
+}
+
 /// The same with one header more.
 #[must_use]
 pub fn post_with(address: &str, path: &str, header: (&str, &str), body: &str) -> Reply {
@@ -211,18 +240,27 @@ fn send_with(
     stream
         .set_read_timeout(Some(READ_WAIT))
         .expect("a time limit");
+    let text = request_text(address, method, path, more, body);
+    stream.write_all(text.as_bytes()).expect("the node reads");
+    BufReader::new(stream)
+}
+
+fn request_text(
+    address: &str,
+    method: &str,
+    path: &str,
+    more: &[(&str, &str)],
+    body: &str,
+) -> String {
     let length = body.len();
     let more: String = more
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
-    write!(
-        stream,
+    format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\nconnection: close\r\n{more}\r\n{body}"
     )
-    .expect("the node reads");
-    BufReader::new(stream)
 }
 
 fn whole(mut reader: BufReader<TcpStream>) -> Reply {

@@ -13,5 +13,5 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub use http::{Asked, Reply, Stream, ask, get, post, post_with, stream};
+pub use http::{Asked, Reply, Stream, ask, get, post, post_with, request, stream, try_request};
 pub use process::{Folder, LOG, Lines, Node, command, finish, run, within};

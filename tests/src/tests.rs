@@ -10,6 +10,7 @@ mod hermetic;
 mod hostile;
 mod local;
 mod mesh;
+mod shared;
 mod survival;
 
 /// Fails, rather than passes unseen, where the test's user may not do what it takes.

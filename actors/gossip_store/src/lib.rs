@@ -30,7 +30,7 @@
 //! | Started           | watch, load | watch, load |
 //! | Loaded            | ·       | ·            |
 //! | Loaded, neighbour | read    | ·            |
-//! | Committed, own    | ·       | news         |
+//! | Committed, own    | ·       | later news   |
 //! | Committed         | ·       | ·            |
 //! | CommitFailed      | ·       | ·            |
 //! | Members           | ·       | ·            |
@@ -39,6 +39,8 @@
 //! | Stranger          | ·       | write        |
 //! | Vouched           | ·       | write        |
 //! | Vouched, held     | ·       | roots, write |
+//! | NotVouched        | ·       | who          |
+//! | NotVouched, last  | ·       | ·            |
 //! | Revoked           | ·       | ·            |
 //! | Revoked, vouched  | ·       | write        |
 //! | Active            | ·       | read         |
@@ -60,9 +62,13 @@
 //! | of a stranger     | ·       | ·            |
 //! | Publish           | ·       | write        |
 //! | Publish, as it is | ·       | ·            |
-//! | Share             | ·       | ·            |
+//! | Read              | ·       | shared       |
+//! | Say               | ·       | write        |
+//! | Say, as it is     | ·       | done         |
+//! | Set               | ·       | write        |
 //! | Down              | watch   | watch        |
-//! | Returned          | ·       | ·            |
+//! | Commit returned   | ·       | ·            |
+//! | Another returned  | ·       | ·            |
 //! | Deadline          | load    | read         |
 //!
 //! # Invariants
@@ -81,6 +87,8 @@
 //! Reloads what is durable. Sessions and the roster see it go down and say again who is there; the
 //! catalog publisher says its values again; what was not yet written is read from neighbours.
 
+mod admin;
+mod authors;
 mod neighbours;
 mod own;
 mod pull;
@@ -97,16 +105,17 @@ mod writing;
 
 pub use registers::{AHEAD_MAX, AUTHOR_RECORDS_MAX, PARKED_MAX, Refused, TOMBSTONE_AGE_MAX};
 
+use admin::Admin;
 use kernel::{Ctx, Deadline, Failure, Machine, Outbox, ReturnReason, Signal, Signer, View};
 use messages::gossip_store::{Input, Seed};
 use messages::peer_session;
+use messages::ports::store::Command;
 use messages::wire::latest::{Gossip, Roots};
 use messages::{Address, Letter, Micros, Mono, NodeId, Now, RecordClass, Wall};
 use neighbours::{NEIGHBOURS_MAX, Neighbour, Neighbours};
 use own::Own;
 use pull::{Pull, Refusals};
 use registers::{Ground, Registers};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use strangers::Strangers;
 use taking::Counts;
@@ -138,6 +147,7 @@ pub struct GossipStore {
     /// Whether the roster has said who is a member.
     knows_members: bool,
     own: Own,
+    admin: Admin,
     writing: Writing,
     /// When time changes what is in force.
     due_at: Option<Mono>,
@@ -177,6 +187,7 @@ impl GossipStore {
             shares: seed.shares,
             knows_members: false,
             own: Own::default(),
+            admin: Admin::new(seed.shares),
             counts: Counts::default(),
             seed,
         }
@@ -186,25 +197,6 @@ impl GossipStore {
         self.refresh_at = now.mono + self.refresh_wait();
         out.watch(Address::Store);
         self.load(now.mono, out);
-    }
-
-    fn on_members(&mut self, now: Now, members: &[NodeId]) {
-        self.knows_members = true;
-        let known: BTreeSet<&NodeId> = members.iter().collect();
-        for author in self.registers.authors() {
-            if author != self.seed.me && !known.contains(&author) {
-                kernel::sometimes!(true, "gossip store: an author is no member any more");
-                self.registers.withdraw(author, Ground::Member);
-            }
-        }
-        for member in members {
-            self.is_author(now, *member, Ground::Member);
-        }
-    }
-
-    fn on_stranger(&mut self, member: NodeId) {
-        self.registers.withdraw(member, Ground::Member);
-        self.on_no_author(member);
     }
 
     /// Whether gated records cross. What was not sent or taken meanwhile is read now, both ways.
@@ -220,15 +212,20 @@ impl GossipStore {
 
     fn on_gone(&mut self, peer: NodeId) {
         self.neighbours.remove(&peer);
-        self.forget_strangers_of(peer);
+        self.strangers.gone(peer);
         if self.pull.as_ref().is_some_and(|pull| pull.peer == peer) {
             kernel::sometimes!(true, "gossip store: a neighbour goes while it is read");
             self.pull = None;
         }
     }
 
-    fn on_returned(&mut self, letter: &Letter, why: ReturnReason) {
+    fn on_returned(&mut self, now: Now, letter: &Letter, why: ReturnReason, out: &mut Outbox) {
         match letter {
+            // A store without room says nothing of it.
+            Letter::Store(Command::Commit { token, .. }) if why == ReturnReason::Busy => {
+                kernel::sometimes!(true, "gossip store: the store has no room for a write");
+                self.on_commit_failed(now.mono, *token, out);
+            }
             // Its session died and says nothing more.
             Letter::Session(_, peer, _) if why == ReturnReason::NoActor => self.on_gone(*peer),
             // It is told that there is more; what is a question or an answer is asked again.
@@ -272,7 +269,7 @@ impl GossipStore {
                 neighbour.asks(question);
             }
             Gossip::Credentials(shown) => self.on_credentials(peer, shown, out),
-            Gossip::Differ { ask, parts } => self.on_differ(peer, ask, &parts),
+            Gossip::Differ { ask, parts } => self.on_differ(now.mono, peer, ask, &parts),
             Gossip::Have { ask, records } => self.on_have(now, peer, ask, records),
         }
     }
@@ -287,13 +284,15 @@ impl GossipStore {
         }
         let early = self.own.take_early();
         self.on_publish(now, early);
+        self.answer_early(now, out);
         self.registers.advance(now.wall);
         self.advance_authors(now);
         let until = |at: Wall| now.mono + Micros(at.0.saturating_sub(now.wall.0));
         let due = [self.registers.next_change(), self.vouched.next_end()];
         self.due_at = due.into_iter().flatten().min().map(until);
+        self.say_changes(now.mono, out);
         self.answer(now.mono, out);
-        self.ask_who(now.mono, out);
+        self.ask_who(now, out);
         self.read_on(now.mono, out);
         self.write(out);
         self.roots = Some(roots_of(&mut self.registers, true));
@@ -304,7 +303,9 @@ impl GossipStore {
         for (peer, neighbour) in &mut self.neighbours {
             while let Some(question) = neighbour.next_question(now) {
                 if let Gossip::Who(authors) = &question {
-                    strangers::prove((&self.seed, *peer), &self.vouched, authors, out);
+                    let is_member = |author| self.registers.is_member(author);
+                    let known = (&self.vouched, is_member);
+                    authors::prove((&self.seed, *peer), known, authors, out);
                 }
                 let said = pull::answer(&question, &mut self.registers, self.shares);
                 if let Some(said) = said {
@@ -348,11 +349,12 @@ impl Machine for GossipStore {
         match input {
             Input::Loaded(items) => self.on_loaded(now.wall, items)?,
             Input::Committed(token) => self.on_committed(now, token, out),
-            Input::CommitFailed(token) => self.on_commit_failed(now.mono, token),
+            Input::CommitFailed(token) => self.on_commit_failed(now.mono, token, out),
             Input::Members(members) => self.on_members(now, &members),
             Input::Member(member) => self.is_author(now, member, Ground::Member),
-            Input::Stranger(member) => self.on_stranger(member),
+            Input::Stranger(member) => self.withdraw(member, Ground::Member),
             Input::Vouched(vouched) => self.on_vouched(now, vouched),
+            Input::NotVouched { from, authors } => self.on_not_vouched(now, from, &authors),
             Input::Revoked(tickets) => self.on_revoked(tickets),
             Input::Active(peer) => self.on_active(now, peer),
             Input::Gone(peer) => self.on_gone(peer),
@@ -362,7 +364,11 @@ impl Machine for GossipStore {
             // Who asked asks again; news are found when this life reads its neighbours.
             Input::Heard(..) => self.counts.dropped += 1,
             Input::Publish(facts) => self.on_publish(now, facts),
-            Input::Share(shares) => self.on_share(shares),
+            Input::Admin {
+                query,
+                asker,
+                request,
+            } => self.on_admin(now, (query, asker), *request, out),
         }
         self.settle(now, out);
         Ok(())
@@ -372,7 +378,7 @@ impl Machine for GossipStore {
         match signal {
             Signal::Started(_) => self.on_started(now, out),
             Signal::Down { why, .. } => self.on_store_down(now.mono, &why, out),
-            Signal::Returned { letter, why } => self.on_returned(&letter, why),
+            Signal::Returned { letter, why } => self.on_returned(now, &letter, why, out),
         }
         self.settle(now, out);
         Ok(())
@@ -394,6 +400,7 @@ impl Machine for GossipStore {
                 .as_ref()
                 .map(|pull| at(pull.answer_until(), "an answer is late")),
             neighbours.map(|when| at(when, "a neighbour may be told more, or be read")),
+            self.own.say_at().map(|when| at(when, "say what changed")),
             strangers.map(|when| at(when, "ask why an author belongs")),
             self.due_at.map(|when| at(when, "a record's time comes")),
             (!self.neighbours.is_empty()).then(|| at(self.refresh_at, "read a neighbour again")),

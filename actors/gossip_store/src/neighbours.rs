@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 /// Neighbours at once: more than a bounded neighbourhood keeps, and than a full mesh of this cut
 /// has.
 pub(crate) const NEIGHBOURS_MAX: usize = 1_024;
-/// Questions of one neighbour that wait to be answered: an honest one asks one at a time, of two
-/// classes; a newer one takes the oldest one's place.
-const QUESTIONS_MAX: usize = 4;
+/// Questions of one neighbour that wait to be answered: an honest one asks one at a time for
+/// records, of two classes, and eight more about all authors of its part of what is held; a newer
+/// one takes the oldest one's place.
+const QUESTIONS_MAX: usize = 12;
 /// What is said to a neighbour unasked, in KiB: at once, and each second. An eighth of what may
 /// wait on a control stream, so that a slow path is not given up for it; what is left out is read.
 const NEWS: Rate = Rate {

@@ -3,7 +3,9 @@
 
 use crate::registers::Registers;
 use crate::tree::Version;
-use messages::wire::latest::{AskId, BATCH_RECORDS_MAX, BRANCHES, Entry, Gossip, PLACES_MAX, Part};
+use messages::wire::latest::{
+    AskId, BATCH_RECORDS_MAX, BRANCHES, Entry, Gossip, PLACES_MAX, Part, batch,
+};
 use messages::{Digest, List, Micros, Mono, NodeId, Prefix, RecordClass, RecordKey, SignedRecord};
 use std::collections::BTreeSet;
 
@@ -119,7 +121,8 @@ impl Pull {
         }
     }
 
-    /// Some of the records that were asked for. Others are none of the answer.
+    /// Some of the records that were asked for. Others are none of the answer; those that are left
+    /// out of it are asked for again, where there was any.
     pub(crate) fn on_have(
         &mut self,
         ask: AskId,
@@ -129,7 +132,14 @@ impl Pull {
             return None;
         };
         let fits = |signed: &SignedRecord| keys.contains(&signed.record.key());
-        (ask == self.ask && records.iter().all(fits)).then(|| records.into_vec())
+        if ask != self.ask || !records.iter().all(fits) {
+            return None;
+        }
+        if !records.is_empty() {
+            let found: BTreeSet<RecordKey> = records.iter().map(|one| one.record.key()).collect();
+            self.wanted.extend(keys.difference(&found));
+        }
+        Some(records.into_vec())
     }
 
     /// What to do after an answer. `ask` names the next question.
@@ -200,7 +210,7 @@ pub(crate) fn answer(
         Gossip::Want { ask, class, keys } => {
             let found = keys.iter().filter_map(|key| mine.get(key));
             let found = found.filter(|signed| signed.record.class == *class && shares(*class));
-            let (ask, records) = (*ask, List::truncated(found.cloned()));
+            let (ask, records) = (*ask, batch(found.cloned()));
             Some(Gossip::Have { ask, records })
         }
         Gossip::News(_)

@@ -13,7 +13,7 @@ const REFRESH: Micros = Micros::from_secs(60);
 const REFRESHED_MAX: u64 = 5;
 
 impl GossipStore {
-    pub(crate) fn on_differ(&mut self, peer: NodeId, ask: AskId, parts: &[Part]) {
+    pub(crate) fn on_differ(&mut self, now: Mono, peer: NodeId, ask: AskId, parts: &[Part]) {
         let Some(pull) = self.pull.as_mut().filter(|pull| pull.peer == peer) else {
             self.counts.dropped += 1;
             return;
@@ -22,7 +22,7 @@ impl GossipStore {
         let is_wanted = |mine: &crate::Registers, entry: &messages::wire::latest::Entry| {
             mine.is_news(&entry.key, (entry.stamp, entry.digest))
                 && !refusals.contains(entry)
-                && !strangers.holds(entry)
+                && !strangers.needs_no(now, peer, entry)
         };
         match pull.on_differ(ask, parts, &mut self.registers, is_wanted) {
             true => self.answered = true,

@@ -289,12 +289,19 @@ impl Registers {
         }
     }
 
-    /// Somebody belongs: its records are taken. Whether they were not before.
-    pub(crate) fn admit(&mut self, author: NodeId, ground: Ground) -> bool {
-        let of = self.authors.entry(author).or_default();
-        let is_new = !of.is_member && !of.is_vouched;
-        *of.ground(ground) = true;
-        is_new
+    /// Somebody belongs: its records are taken.
+    pub(crate) fn admit(&mut self, author: NodeId, ground: Ground) {
+        *self.authors.entry(author).or_default().ground(ground) = true;
+    }
+
+    /// How many registers an author has.
+    pub(crate) fn count_of(&self, author: NodeId) -> usize {
+        self.authors.get(&author).map_or(0, |of| of.by_age.len())
+    }
+
+    /// Whether the roster keeps it.
+    pub(crate) fn is_member(&self, author: NodeId) -> bool {
+        self.authors.get(&author).is_some_and(|of| of.is_member)
     }
 
     /// A ground is gone. With the last one goes the author.

@@ -1,47 +1,62 @@
-//! Records of authors that nobody here has heard of. They are held until the neighbour that sent
-//! them has said why their authors belong, and the roster agrees.
+//! Records of authors that nobody here has heard of. They are held while those who sent them are
+//! asked, one after the other, why their authors belong; what they show, the roster judges.
 
-use crate::GossipStore;
-use crate::registers::{Ground, version_of};
+use crate::registers::version_of;
 use crate::tree::Version;
-use kernel::Outbox;
-use messages::gossip_store::Seed;
-use messages::wire::latest::{AUTHORS_MAX, Entry, Gossip};
-use messages::{
-    Credential, Letter, List, Micros, Mono, NodeId, Now, RecordKey, SignedRecord, roster,
-};
+use messages::wire::latest::Entry;
+use messages::{Micros, Mono, NodeId, RecordKey, SignedRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Authors of whom records are held, of all neighbours.
 pub(crate) const STRANGERS_MAX: usize = 1_024;
-/// And of one: what a hostile one makes up leaves room for those of others.
-const OF_ONE_MAX: usize = STRANGERS_MAX / 4;
-/// Records that are held: some 3 MiB of the largest.
-const HELD_MAX: usize = 2 * STRANGERS_MAX;
-/// The wait before a neighbour is asked once more.
-const ASK_AGAIN: Micros = Micros::from_secs(2);
+/// Records that are held: some 8 MiB of the largest.
+pub(crate) const HELD_MAX: usize = 2 * STRANGERS_MAX;
+/// One neighbour's part of both: what a hostile one makes up leaves room for those of others.
+pub(crate) const PARTS: usize = 4;
+/// Records of one author: the others come when it is known.
+pub(crate) const OF_AUTHOR_MAX: usize = 32;
+/// Neighbours that are asked about one author.
+const SENDERS_MAX: usize = 4;
+/// The wait for a proof, before the next neighbour is asked.
+pub(crate) const ASK_AGAIN: Micros = Micros::from_secs(2);
 /// How long records are held; later they are read again.
 const HELD_FOR: Micros = Micros::from_secs(10);
+/// How long a neighbour is not asked again for what was of no use.
+const USELESS_FOR: Micros = Micros::from_secs(15);
+/// Of more such records, all are asked for once more.
+const USELESS_MAX: usize = 4 * 1_024;
 
 /// An author that nobody here has heard of.
 #[derive(Debug)]
 struct Stranger {
-    from: NodeId,
+    /// Who sent records of it; the first one is asked.
+    senders: Vec<NodeId>,
     keys: BTreeSet<RecordKey>,
-    /// When its neighbour is asked; nothing once the roster was.
-    ask_at: Option<Mono>,
-    until: Mono,
+    ask_at: Mono,
+    is_asked: bool,
+    since: Mono,
+}
+
+/// A record that is held, and in whose part.
+#[derive(Debug)]
+struct Held {
+    version: Version,
+    signed: SignedRecord,
+    part: NodeId,
 }
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Strangers {
     authors: BTreeMap<NodeId, Stranger>,
-    records: BTreeMap<RecordKey, (Version, SignedRecord)>,
-    /// How many of each neighbour.
-    counts: BTreeMap<NodeId, usize>,
+    records: BTreeMap<RecordKey, Held>,
+    /// How many records are held in each neighbour's part.
+    parts: BTreeMap<NodeId, usize>,
     /// Neighbours of which some found no room: they are read again.
     missed: BTreeSet<NodeId>,
+    /// Records that a neighbour sent without being able to prove them, and until when they are not
+    /// taken from it.
+    useless: BTreeMap<(NodeId, RecordKey), Mono>,
 }
 
 impl Strangers {
@@ -49,89 +64,204 @@ impl Strangers {
         self.authors.len()
     }
 
-    /// Whether this record, or a newer one of its register, is held.
-    pub(crate) fn holds(&self, entry: &Entry) -> bool {
-        let held = self.records.get(&entry.key);
-        held.is_some_and(|(version, _)| *version >= (entry.stamp, entry.digest))
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.records.len()
     }
 
-    /// Holds a record, if there is room.
-    fn hold(&mut self, now: Mono, from: NodeId, signed: SignedRecord) -> bool {
+    /// Whether this entry of a neighbour need not be read: it is held and about to be proved, or
+    /// was of no use a moment ago.
+    pub(crate) fn needs_no(&self, now: Mono, peer: NodeId, entry: &Entry) -> bool {
+        if self.is_useless(now, peer, entry.key) {
+            return true;
+        }
+        let held = self.records.get(&entry.key);
+        let held = held.filter(|held| held.version >= (entry.stamp, entry.digest));
+        let author = held.and_then(|held| self.authors.get(&held.signed.record.author));
+        // Where its first sender does not prove it soon, others may.
+        author.is_some_and(|of| of.senders.contains(&peer) || now < of.since + ASK_AGAIN)
+    }
+
+    pub(crate) fn is_useless(&self, now: Mono, peer: NodeId, key: RecordKey) -> bool {
+        let until = self.useless.get(&(peer, key));
+        until.is_some_and(|until| now < *until)
+    }
+
+    /// What a neighbour sent of a register was of no use.
+    pub(crate) fn set_useless(&mut self, now: Mono, peer: NodeId, key: RecordKey) {
+        if self.useless.len() >= USELESS_MAX {
+            kernel::sometimes!(true, "gossip store: too much is of no use");
+            self.useless.clear();
+        }
+        self.useless.insert((peer, key), now + USELESS_FOR);
+    }
+
+    /// Whether a record may be held; if it is already, its sender is remembered.
+    pub(crate) fn has_room(&mut self, peer: NodeId, signed: &SignedRecord) -> bool {
         let (key, author) = (signed.record.key(), signed.record.author);
-        let of_one = self.counts.get(&from).copied().unwrap_or_default();
-        let is_full = self.authors.len() >= STRANGERS_MAX || of_one >= OF_ONE_MAX;
-        let is_new = !self.authors.contains_key(&author);
-        if self.records.len() >= HELD_MAX || (is_new && is_full) {
-            self.missed.insert(from);
-            return false;
+        let stranger = self.authors.get_mut(&author);
+        let held = self.records.get(&key);
+        if let Some(held) = held
+            && let Some(stranger) = stranger
+        {
+            if stranger.senders.len() < SENDERS_MAX && !stranger.senders.contains(&peer) {
+                stranger.senders.push(peer);
+            }
+            return held.version < version_of(signed);
         }
-        if is_new {
-            *self.counts.entry(from).or_default() += 1;
+        let part = self.parts.get(&peer).copied().unwrap_or_default();
+        let is_crowded = stranger.is_some_and(|of| of.keys.len() >= OF_AUTHOR_MAX);
+        let is_full = self.records.len() >= HELD_MAX
+            || part >= HELD_MAX / PARTS
+            || (!self.authors.contains_key(&author) && self.authors.len() >= STRANGERS_MAX)
+            || (!self.authors.contains_key(&author) && part >= STRANGERS_MAX / PARTS);
+        if is_full || is_crowded {
+            self.missed.insert(peer);
         }
+        !is_full && !is_crowded
+    }
+
+    /// Holds a record that there is room for.
+    pub(crate) fn hold(&mut self, now: Mono, peer: NodeId, signed: SignedRecord) {
+        let (key, author) = (signed.record.key(), signed.record.author);
         let stranger = self.authors.entry(author).or_insert_with(|| Stranger {
-            from,
+            senders: Vec::new(),
             keys: BTreeSet::new(),
-            ask_at: Some(now),
-            until: now + HELD_FOR,
+            ask_at: now,
+            is_asked: false,
+            since: now,
         });
+        if stranger.senders.len() < SENDERS_MAX && !stranger.senders.contains(&peer) {
+            stranger.senders.push(peer);
+        }
         stranger.keys.insert(key);
         let version = version_of(&signed);
-        let held = self.records.get(&key);
-        if held.is_none_or(|held| held.0 < version) {
-            self.records.insert(key, (version, signed));
+        let part = self.records.get(&key).map(|held| held.part);
+        if part.is_none() {
+            *self.parts.entry(peer).or_default() += 1;
         }
-        true
+        let part = part.unwrap_or(peer);
+        let held = Held {
+            version,
+            signed,
+            part,
+        };
+        self.records.insert(key, held);
     }
 
-    /// The records of an author, and who sent them.
-    fn take(&mut self, author: NodeId) -> Option<(NodeId, Vec<SignedRecord>)> {
+    /// The records of an author, and who sent them first.
+    pub(crate) fn take(&mut self, author: NodeId) -> Option<(NodeId, Vec<SignedRecord>)> {
         let stranger = self.authors.remove(&author)?;
-        let from = stranger.from;
-        if let Some(count) = self.counts.get_mut(&from) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&from);
+        let held: Vec<Held> = stranger
+            .keys
+            .iter()
+            .filter_map(|key| self.records.remove(key))
+            .collect();
+        for one in &held {
+            if let Some(part) = self.parts.get_mut(&one.part) {
+                *part -= 1;
+                if *part == 0 {
+                    self.parts.remove(&one.part);
+                }
             }
         }
-        let held = stranger.keys.iter();
-        let held = held.filter_map(|key| self.records.remove(key));
-        Some((from, held.map(|(_, signed)| signed).collect()))
+        let first = stranger.senders.first().copied()?;
+        Some((first, held.into_iter().map(|held| held.signed).collect()))
     }
 
-    /// Whom each neighbour is to be asked about now.
-    fn questions(&mut self, now: Mono) -> Vec<(NodeId, NodeId)> {
-        let mut due = Vec::new();
+    /// Who is to be asked now, and about whom; and whether others are to be read, for the only one
+    /// that sent something does not prove it.
+    pub(crate) fn questions(&mut self, now: Mono) -> (Vec<(NodeId, NodeId)>, bool) {
+        let (mut due, mut is_alone) = (Vec::new(), false);
         for (author, stranger) in &mut self.authors {
-            if stranger.ask_at.is_some_and(|at| at <= now) {
-                stranger.ask_at = Some(now + ASK_AGAIN);
-                due.push((stranger.from, *author));
+            if stranger.ask_at > now {
+                continue;
+            }
+            if std::mem::replace(&mut stranger.is_asked, true) {
+                stranger.senders.rotate_left(1);
+                is_alone |= stranger.senders.len() == 1;
+            }
+            stranger.ask_at = now + ASK_AGAIN;
+            if let Some(peer) = stranger.senders.first() {
+                due.push((*peer, *author));
             }
         }
         due.sort_unstable();
-        due
+        (due, is_alone)
     }
 
-    /// Whether it is to be shown to the roster what a neighbour shows for an author.
-    fn is_asked_of(&mut self, peer: NodeId, author: NodeId) -> bool {
-        let asked = self.authors.get_mut(&author);
-        let asked = asked.filter(|stranger| stranger.from == peer);
-        asked.is_some_and(|stranger| stranger.ask_at.take().is_some())
+    /// Whether a neighbour sent records of an author, and so may show why it belongs.
+    pub(crate) fn is_sender(&self, peer: NodeId, author: NodeId) -> bool {
+        let stranger = self.authors.get(&author);
+        stranger.is_some_and(|of| of.is_asked && of.senders.contains(&peer))
     }
 
-    fn all_of(&self, is_gone: impl Fn(NodeId, Mono) -> bool) -> Vec<NodeId> {
-        let all = self.authors.iter();
-        let gone = all.filter(|(_, stranger)| is_gone(stranger.from, stranger.until));
-        gone.map(|(author, _)| *author).collect()
+    /// A neighbour cannot prove an author. Whether nobody else is left to be asked.
+    pub(crate) fn drop_sender(&mut self, now: Mono, peer: NodeId, author: NodeId) -> bool {
+        let Some(stranger) = self.authors.get_mut(&author) else {
+            return false;
+        };
+        stranger.senders.retain(|sender| *sender != peer);
+        (stranger.ask_at, stranger.is_asked) = (now, false);
+        let keys: Vec<RecordKey> = stranger.keys.iter().copied().collect();
+        let is_last = stranger.senders.is_empty();
+        for key in keys {
+            self.set_useless(now, peer, key);
+        }
+        if is_last {
+            self.take(author);
+        }
+        is_last
+    }
+
+    /// A neighbour goes, and with it what nobody else sent.
+    pub(crate) fn gone(&mut self, peer: NodeId) {
+        self.missed.remove(&peer);
+        self.useless.retain(|(of, _), _| *of != peer);
+        let mut of_nobody = Vec::new();
+        for (author, stranger) in &mut self.authors {
+            if stranger.senders.first() == Some(&peer) {
+                stranger.is_asked = false;
+            }
+            stranger.senders.retain(|sender| *sender != peer);
+            if stranger.senders.is_empty() {
+                of_nobody.push(*author);
+            }
+        }
+        for author in of_nobody {
+            self.take(author);
+        }
+    }
+
+    /// Neighbours that may be asked again for what was of no use.
+    pub(crate) fn take_spared(&mut self, now: Mono) -> BTreeSet<NodeId> {
+        let over = self.useless.extract_if(.., |_, until| *until <= now);
+        over.map(|((peer, _), _)| peer).collect()
+    }
+
+    /// Takes out who was held for long enough, and says how many.
+    pub(crate) fn take_late(&mut self, now: Mono) -> usize {
+        let late = |of: &Stranger| of.since + HELD_FOR <= now;
+        let late = self.authors.iter().filter(|(_, of)| late(of));
+        let late: Vec<(NodeId, Vec<NodeId>)> = late
+            .map(|(author, of)| (*author, of.senders.clone()))
+            .collect();
+        for (author, senders) in &late {
+            for sender in senders {
+                self.drop_sender(now, *sender, *author);
+            }
+        }
+        late.len()
     }
 
     /// Neighbours of which there is room for more again.
-    fn take_missed(&mut self) -> Vec<NodeId> {
+    pub(crate) fn take_missed(&mut self) -> Vec<NodeId> {
         if self.authors.len() > STRANGERS_MAX / 2 || self.records.len() > HELD_MAX / 2 {
             return Vec::new();
         }
         let has_room = |peer: &NodeId| {
-            let count = self.counts.get(peer).copied();
-            count.unwrap_or_default() <= OF_ONE_MAX / 2
+            let part = self.parts.get(peer).copied();
+            part.unwrap_or_default() <= STRANGERS_MAX / PARTS / 2
         };
         let found: Vec<NodeId> = self.missed.iter().copied().filter(has_room).collect();
         for peer in &found {
@@ -142,7 +272,7 @@ impl Strangers {
 
     /// When to look again.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        let at = |of: &Stranger| of.ask_at.map_or(of.until, |at| at.min(of.until));
+        let at = |of: &Stranger| of.ask_at.min(of.since + HELD_FOR);
         self.authors.values().map(at).min()
     }
 
@@ -155,146 +285,15 @@ impl Strangers {
             keys.sum::<usize>(),
             "a record of nobody is held"
         );
-    }
-}
-
-impl GossipStore {
-    /// Holds a record of an author that nobody here has heard of.
-    pub(crate) fn hold(&mut self, now: Mono, from: NodeId, signed: SignedRecord) {
-        let has_room = self.strangers.hold(now, from, signed);
-        kernel::sometimes!(!has_room, "gossip store: too many strangers");
-        kernel::sometimes!(has_room, "gossip store: an author is not heard of");
-        self.counts.dropped += u64::from(!has_room);
-    }
-
-    /// Asks neighbours why strangers belong.
-    pub(crate) fn ask_who(&mut self, now: Mono, out: &mut Outbox) {
-        let due = self.strangers.questions(now);
-        for of_one in due.chunk_by(|(one, _), (other, _)| one == other) {
-            for some in of_one.chunks(AUTHORS_MAX) {
-                let authors = some.iter().map(|(_, author)| *author);
-                let question = Gossip::Who(List::truncated(authors));
-                out.tell(crate::to_peer(&self.seed, some[0].0, question));
-            }
-        }
-    }
-
-    /// A neighbour shows why authors belong. Whether they do, the roster says.
-    pub(crate) fn on_credentials(
-        &mut self,
-        peer: NodeId,
-        shown: List<(NodeId, Credential), AUTHORS_MAX>,
-        out: &mut Outbox,
-    ) {
-        let count = shown.len();
-        let asked = shown.into_vec().into_iter();
-        let asked: Vec<_> = asked
-            .filter(|(author, _)| self.strangers.is_asked_of(peer, *author))
-            .collect();
-        let unasked = count - asked.len();
-        kernel::sometimes!(unasked > 0, "gossip store: a proof that nobody asked for");
-        self.counts.dropped += unasked as u64;
-        if !asked.is_empty() {
-            let vouch = roster::Input::Vouch(asked);
-            out.tell(Letter::Roster(self.seed.network, vouch));
-        }
-    }
-
-    /// The roster vouches for authors that it does not keep.
-    pub(crate) fn on_vouched(&mut self, now: Now, vouched: Vec<(NodeId, Credential)>) {
-        for (author, credential) in vouched {
-            match self.vouched.add(author, credential) {
-                Ok(evicted) => {
-                    if let Some(evicted) = evicted {
-                        kernel::sometimes!(true, "gossip store: an author gives way to another");
-                        self.registers.withdraw(evicted, Ground::Vouched);
-                    }
-                    self.is_author(now, author, Ground::Vouched);
-                }
-                Err(_) => {
-                    kernel::sometimes!(true, "gossip store: there is no place for an author");
-                    self.on_no_author(author);
-                }
-            }
-        }
-    }
-
-    /// Somebody's records are taken from now on, and those that were held.
-    pub(crate) fn is_author(&mut self, now: Now, author: NodeId, ground: Ground) {
-        if self.registers.admit(author, ground) {
-            self.refusals.clear();
-        }
-        if let Some((from, records)) = self.strangers.take(author) {
-            self.take_all(now, from, records);
-        }
-    }
-
-    /// Somebody does not belong: its records are not asked for again.
-    pub(crate) fn on_no_author(&mut self, author: NodeId) {
-        let held = self.strangers.take(author);
-        for signed in held.into_iter().flat_map(|(_, records)| records) {
-            self.refusals.add(signed.record.key(), version_of(&signed));
-            self.counts.refused += 1;
-        }
-    }
-
-    /// Tickets are withdrawn: who came by them is no author any more.
-    pub(crate) fn on_revoked(&mut self, tickets: Vec<messages::TicketKey>) {
-        for author in self.vouched.revoke(tickets) {
-            kernel::sometimes!(true, "gossip store: who was vouched for is revoked");
-            self.registers.withdraw(author, Ground::Vouched);
-        }
-    }
-
-    /// What a neighbour sent of strangers goes with it.
-    pub(crate) fn forget_strangers_of(&mut self, peer: NodeId) {
-        for author in self.strangers.all_of(|from, _| from == peer) {
-            self.strangers.take(author);
-        }
-        self.strangers.missed.remove(&peer);
-    }
-
-    /// What time does to strangers, and to who was vouched for.
-    pub(crate) fn advance_authors(&mut self, now: Now) {
-        for author in self.strangers.all_of(|_, until| until <= now.mono) {
-            kernel::sometimes!(true, "gossip store: nobody says why an author belongs");
-            self.strangers.take(author);
-        }
-        for author in self.vouched.take_over(now.wall) {
-            kernel::sometimes!(true, "gossip store: a membership that was vouched for ends");
-            self.registers.withdraw(author, Ground::Vouched);
-        }
-        for peer in self.strangers.take_missed() {
-            if let Some(neighbour) = self.neighbours.get_mut(&peer) {
-                neighbour.is_to_read(messages::RecordClass::Public);
-                neighbour.is_to_read(messages::RecordClass::Gated);
-            }
-        }
-    }
-}
-
-/// Says why authors belong: those that were vouched for at once; the roster says it of members.
-pub(crate) fn prove(
-    (seed, peer): (&Seed, NodeId),
-    vouched: &crate::vouched::Vouched,
-    authors: &List<NodeId, AUTHORS_MAX>,
-    out: &mut Outbox,
-) {
-    let of = |author: &NodeId| Some((*author, vouched.get(*author)?.clone()));
-    let known: List<_, AUTHORS_MAX> = List::truncated(authors.iter().filter_map(of));
-    let others = authors
-        .iter()
-        .filter(|author| vouched.get(**author).is_none());
-    let others: List<NodeId, AUTHORS_MAX> = List::truncated(others.copied());
-    if !known.is_empty() {
-        kernel::sometimes!(true, "gossip store: it proves what it was shown itself");
-        out.tell(crate::to_peer(seed, peer, Gossip::Credentials(known)));
-    }
-    if !others.is_empty() {
-        let who = roster::Input::Who {
-            peer,
-            authors: others,
-        };
-        out.tell(Letter::Roster(seed.network, who));
+        assert_eq!(
+            self.records.len(),
+            self.parts.values().sum::<usize>(),
+            "a record of no part is held"
+        );
+        let has_sender = |of: &Stranger| !of.senders.is_empty();
+        assert!(
+            self.authors.values().all(has_sender),
+            "nobody is asked about a stranger"
+        );
     }
 }

@@ -4,7 +4,7 @@ use crate::GossipStore;
 use crate::registers::{Merged, Refused, version_of};
 use crate::signature::ed25519;
 use kernel::{Outbox, Signed, Signer};
-use messages::wire::latest::Gossip;
+use messages::wire::latest::{Gossip, batch};
 use messages::{Mono, NodeId, Now, RecordClass, SignedRecord, Wall};
 use std::sync::Arc;
 
@@ -38,15 +38,24 @@ impl GossipStore {
         }
         match self.merge(now.wall, &signed) {
             Ok(is_news) => is_news.then_some(signed),
-            Err(Refused::NotAMember) if is_signed(&*self.signer, &signed) => {
-                self.hold(now.mono, from, signed);
+            Err(Refused::NotAMember) => {
+                self.hold(now, from, signed);
                 None
             }
             Err(why) => {
                 kernel::sometimes!(true, "gossip store: a record is refused");
                 self.counts.refused += 1;
-                if why != Refused::OtherNetwork {
-                    self.refusals.add(signed.record.key(), version_of(&signed));
+                let key = signed.record.key();
+                match why {
+                    Refused::OtherNetwork => {}
+                    // Another may have it as its author signed it.
+                    Refused::Forged => self.strangers.set_useless(now.mono, from, key),
+                    Refused::OtherClass
+                    | Refused::TooLarge
+                    | Refused::NotAMember
+                    | Refused::Expired
+                    | Refused::TooManyAhead
+                    | Refused::NoRoom => self.refusals.add(key, version_of(&signed)),
                 }
                 None
             }
@@ -76,10 +85,13 @@ impl GossipStore {
         let shares = self.shares;
         let shared = |signed: &&SignedRecord| shares || signed.record.class == RecordClass::Public;
         let shared: Vec<&SignedRecord> = news.iter().filter(shared).collect();
-        let frames: Vec<Gossip> = shared
-            .chunks(messages::wire::latest::BATCH_RECORDS_MAX)
-            .map(|some| Gossip::News(messages::List::truncated(some.iter().copied().cloned())))
-            .collect();
+        let mut left = &shared[..];
+        let mut frames = Vec::new();
+        while !left.is_empty() {
+            let some = batch(left.iter().copied().cloned());
+            left = &left[some.len()..];
+            frames.push(Gossip::News(some));
+        }
         for (peer, neighbour) in &mut self.neighbours {
             for frame in &frames {
                 if neighbour.may_hear(now, frame) {
@@ -101,7 +113,7 @@ impl GossipStore {
 }
 
 /// Whether its author signed a record.
-fn is_signed(signer: &dyn Signer, signed: &SignedRecord) -> bool {
+pub(crate) fn is_signed(signer: &dyn Signer, signed: &SignedRecord) -> bool {
     let bytes = signed.record.signing_bytes();
     let signed = Signed {
         key: &signed.record.author.0,

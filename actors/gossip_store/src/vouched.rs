@@ -2,7 +2,8 @@
 //!
 //! A network may have more members than a node ever meets. Where there are more than are kept, the
 //! ticket with the most of them gives way: whoever holds one can sign any number of ids into the
-//! network, and takes no place from those that came by another.
+//! network, and takes no place from those that came by one that has less. From those that came by
+//! the same ticket it does: it can make ids that are smaller than theirs. Its owner withdraws it.
 
 use messages::limits::MEMBERS_MAX;
 use messages::{Credential, NodeId, TicketKey, Wall};
@@ -67,12 +68,13 @@ impl Vouched {
     ) -> Result<Option<NodeId>, NoPlace> {
         let ticket = ticket_of(&credential);
         if ticket.is_some_and(|ticket| self.revoked.contains(&ticket)) {
-            // Its row of an earlier life goes.
-            self.changed.insert(author);
             return Err(NoPlace::Revoked);
         }
-        if self.authors.contains_key(&author) {
-            return Ok(None);
+        if let Some(known) = self.authors.get(&author) {
+            if lasts_longer(known, &credential) {
+                return Ok(None);
+            }
+            self.remove(author);
         }
         let evicted = match self.authors.len() < self.most {
             true => None,
@@ -90,18 +92,17 @@ impl Vouched {
         Ok(evicted)
     }
 
-    /// The greatest id of the heaviest ticket: whoever is told of the same ones in another order
-    /// keeps the same ones.
+    /// The greatest id of the heaviest ticket, or of its own ticket where that has as many: whoever
+    /// is told of the same ones in another order keeps the same ones of a ticket.
     fn who_gives_way(&self, author: NodeId, ticket: Option<TicketKey>) -> Result<NodeId, NoPlace> {
-        let (most, heaviest) = *self.weights.last().ok_or(NoPlace::Full)?;
+        let greatest_of = |ticket| self.by_ticket.get(ticket).and_then(BTreeSet::last).copied();
         let own = self.by_ticket.get(&ticket).map_or(0, BTreeSet::len);
-        let lightest_wins = ticket != heaviest && own < most;
-        let greatest = self.by_ticket.get(&heaviest).and_then(BTreeSet::last);
-        let greatest = *greatest.ok_or(NoPlace::Full)?;
-        match lightest_wins || (ticket == heaviest && author < greatest) {
-            true => Ok(greatest),
-            false => Err(NoPlace::Full),
+        let heaviest = self.weights.last().filter(|(most, _)| own + 1 < *most);
+        if let Some(greatest) = heaviest.and_then(|(_, heaviest)| greatest_of(heaviest)) {
+            return Ok(greatest);
         }
+        let greatest = greatest_of(&ticket).filter(|greatest| author < *greatest);
+        greatest.ok_or(NoPlace::Full)
     }
 
     pub(crate) fn remove(&mut self, author: NodeId) -> bool {
@@ -174,9 +175,13 @@ impl Vouched {
         self.changed.extend(authors);
     }
 
-    /// The rows of these say what is so.
-    pub(crate) fn are_written(&mut self, authors: &BTreeSet<NodeId>) {
-        self.changed.retain(|author| !authors.contains(author));
+    /// These have rows: only those are out of date that have no place.
+    pub(crate) fn are_rows(&mut self, rows: &BTreeSet<NodeId>) {
+        let known = &self.authors;
+        self.changed
+            .retain(|author| !(rows.contains(author) && known.contains_key(author)));
+        let gone = rows.iter().filter(|author| !known.contains_key(author));
+        self.changed.extend(gone);
     }
 
     pub(crate) fn has_changes(&self) -> bool {
@@ -198,6 +203,12 @@ const fn ticket_of(credential: &Credential) -> Option<TicketKey> {
         Credential::Owner { .. } => None,
         Credential::Ticket { grant, .. } => Some(grant.grant.ticket),
     }
+}
+
+/// Whether a membership ends no sooner than by the other proof.
+fn lasts_longer(known: &Credential, other: &Credential) -> bool {
+    let end = |of| end_of(of).unwrap_or(Wall(u64::MAX));
+    end(known) >= end(other)
 }
 
 const fn end_of(credential: &Credential) -> Option<Wall> {

@@ -103,8 +103,11 @@ impl GossipStore {
         if std::mem::replace(&mut self.writing.loaded, true) {
             return Ok(());
         }
-        let is_author = |item: &Item| item.0.table == Table::Authors;
-        let (authors, records): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_author);
+        let of = |table| move |item: &Item| item.0.table == table;
+        let (authors, items): (Vec<_>, Vec<_>) = items.into_iter().partition(of(Table::Authors));
+        let (settings, records): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(of(Table::Settings));
+        self.on_settings_loaded(settings)?;
         self.on_authors_loaded(authors)?;
         let mut gone = Vec::new();
         for (key, value) in records {
@@ -134,18 +137,20 @@ impl GossipStore {
                 .map_err(|_| Failure(format!("the row {:?} is no credential", key.row)))?;
             let author = key.row.as_ref().try_into().map(NodeId);
             let author = author.map_err(|_| Failure(format!("{:?} is no author", key.row)))?;
-            if self.vouched.add(author, credential).is_ok() {
+            if self.vouch(author, credential) {
                 self.registers.admit(author, Ground::Vouched);
-                written.insert(author);
             }
+            written.insert(author);
         }
-        self.vouched.are_written(&written);
+        // Rows of who found no place, or gave way to another of them, go.
+        self.vouched.are_rows(&written);
         Ok(())
     }
 
     /// Writes what changed, one commit at a time.
     pub(crate) fn write(&mut self, out: &mut Outbox) {
         self.write_own(out);
+        self.write_settings(out);
         let waits = self.writing.under_way.is_some() || self.writing.rests();
         if waits || !(self.registers.has_changes() || self.vouched.has_changes()) {
             return;
@@ -220,6 +225,7 @@ impl GossipStore {
         self.writing.rest_until = Some(now + LOAD_AGAIN);
         self.writing.load_at = Some(now + LOAD_AGAIN);
         self.own.write_again();
+        self.admin.write_again();
     }
 }
 

@@ -298,7 +298,7 @@ impl PeerSession {
             | roster::Input::CommitFailed(_)
             | roster::Input::Bound(_)
             | roster::Input::DialFailed { .. }
-            | roster::Input::Vouch(_)
+            | roster::Input::Vouch { .. }
             | roster::Input::Who { .. }
             | roster::Input::Models { .. }
             | roster::Input::Load { .. }

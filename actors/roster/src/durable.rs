@@ -321,7 +321,8 @@ impl Roster {
                 | Rows::Members
                 | Rows::Stamps
                 | Rows::Records
-                | Rows::Authors,
+                | Rows::Authors
+                | Rows::Settings,
                 _,
             ) => return false,
         }

@@ -55,7 +55,7 @@
 //! | Revoked             | write                | write                | write             |
 //! | Revoked, bad        | ·                    | ·                    | ·                 |
 //! | Vouch, member       | ·                    | vouch                | vouch             |
-//! | Vouch, other        | ·                    | ·                    | ·                 |
+//! | Vouch, other        | ·                    | no proof             | no proof          |
 //! | Who                 | ·                    | prove                | prove             |
 //! | Who, unknown        | ·                    | ·                    | ·                 |
 //! | Models              | serves               | serves               | ·                 |
@@ -385,7 +385,7 @@ impl Machine for Roster {
             Input::Wanted { model } => self.on_wanted(now, model, out),
             Input::Introduced { from, entries } => self.on_introduced(now, from, entries, out),
             Input::Revoked { from, record } => self.on_revoked(now, from, *record, out),
-            Input::Vouch(shown) => self.on_vouch(now, shown, out),
+            Input::Vouch { from, shown } => self.on_vouch(now, from, shown, out),
             Input::Who { peer, authors } => self.on_who(now, peer, &authors, out),
             Input::Models { device, models } => self.on_models(now, device, models, out),
             Input::Load { device, load } => self.on_load(device, load, out),

@@ -14,6 +14,7 @@ impl Roster {
     pub(crate) fn on_vouch(
         &mut self,
         now: Now,
+        from: NodeId,
         shown: Vec<(NodeId, Credential)>,
         out: &mut Outbox,
     ) {
@@ -25,18 +26,15 @@ impl Roster {
             // Who may be revoked is not vouched for. It is shown again.
             return;
         }
-        let mut vouched = Vec::new();
-        for (author, credential) in shown {
-            if self.belongs(author, &credential, now.wall).is_ok() {
-                vouched.push((author, credential));
-                continue;
-            }
+        let belongs = |(author, credential): &(NodeId, Credential)| {
+            self.belongs(*author, credential, now.wall).is_ok()
+        };
+        let (vouched, others): (Vec<_>, Vec<_>) = shown.into_iter().partition(belongs);
+        if !others.is_empty() {
             kernel::sometimes!(true, "roster: what is shown for an author is no proof");
-            self.skipped += 1;
-            // What somebody else shows for a member takes nothing from it.
-            if self.table.get(author).is_none() {
-                self.tell_records(Input::Stranger(author), out);
-            }
+            self.skipped += others.len() as u64;
+            let authors = others.into_iter().map(|(author, _)| author).collect();
+            self.tell_records(Input::NotVouched { from, authors }, out);
         }
         if !vouched.is_empty() {
             self.tell_records(Input::Vouched(vouched), out);

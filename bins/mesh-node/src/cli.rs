@@ -49,6 +49,32 @@ pub(crate) enum Command {
     /// List the models that clients of the running node may name.
     #[command(after_help = "Example: mesh-node models")]
     Models,
+    /// Prompts that the members of a network share: add, edit, remove, list, show.
+    #[command(after_help = "Example: mesh-node prompts add --name Tutor --system 'Explain slowly'")]
+    Prompts {
+        #[command(flatten)]
+        of: OfNetwork,
+        #[command(subcommand)]
+        command: Prompts,
+    },
+    /// What tools may do here without being asked: the strictest of this node's setting and those
+    /// of trusted members.
+    #[command(after_help = "Example: mesh-node permissions set shell --mode ask \
+                      --always-accept 'git status'")]
+    Permissions {
+        #[command(flatten)]
+        of: OfNetwork,
+        #[command(subcommand)]
+        command: Permissions,
+    },
+    /// Show or change what this node does in a network.
+    #[command(after_help = "Example: mesh-node network set auto-gossip off")]
+    Network {
+        #[command(flatten)]
+        of: OfNetwork,
+        #[command(subcommand)]
+        command: NetworkCommand,
+    },
     /// Stop the running node in good order.
     #[command(after_help = "Example: mesh-node stop")]
     Stop,
@@ -151,6 +177,124 @@ pub(crate) enum Ticket {
     Revoke {
         /// The ticket's key, as `ticket list` shows it, or the ticket itself.
         ticket: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OfNetwork {
+    /// Of which network, by its id [default: the one that the node has joined, if that is exactly
+    /// one; else its own].
+    #[arg(long, value_name = "ID", global = true)]
+    pub(crate) network: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Prompts {
+    /// Add a prompt and print its id alone.
+    #[command(after_help = "Example: mesh-node prompts add --name Tutor --system 'Explain slowly'")]
+    Add {
+        /// What people call it.
+        #[arg(long)]
+        name: String,
+        /// What the model is told first.
+        #[arg(long)]
+        system: Option<String>,
+        /// What a human's first message begins with.
+        #[arg(long)]
+        user: Option<String>,
+        /// Its id [default: one that nobody has].
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// Change a prompt, whoever wrote it; what is not named stays.
+    #[command(after_help = "Example: mesh-node prompts edit ID --name Coach")]
+    Edit {
+        /// Its id, as `prompts list` shows it.
+        id: String,
+        /// What people call it.
+        #[arg(long)]
+        name: Option<String>,
+        /// What the model is told first.
+        #[arg(long)]
+        system: Option<String>,
+        /// What a human's first message begins with.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Remove a prompt for all who trust this node.
+    #[command(after_help = "Example: mesh-node prompts remove ID")]
+    Remove {
+        /// Its id.
+        id: String,
+    },
+    /// List the prompts that are in force here.
+    #[command(after_help = "Example: mesh-node prompts list --json")]
+    List,
+    /// Show one of them whole.
+    #[command(after_help = "Example: mesh-node prompts show ID")]
+    Show {
+        /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// A human is asked, but for commands that are always accepted.
+    Ask,
+    /// All commands run.
+    AcceptAll,
+    /// None does.
+    Denied,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Permissions {
+    /// Show what is in force, and why.
+    #[command(after_help = "Example: mesh-node permissions show shell")]
+    Show {
+        /// Of which tool [default: all that anybody has set].
+        tool: Option<String>,
+    },
+    /// Change this node's setting; what is not named stays.
+    #[command(after_help = "Example: mesh-node permissions set shell --mode ask \
+                      --always-accept 'git status'")]
+    Set {
+        /// Of which tool: shell, write_file, …
+        tool: String,
+        /// What it may do.
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
+        /// A command that runs without being asked, to the letter; repeat for more. Replaces all
+        /// that were set before.
+        #[arg(long, value_name = "COMMAND")]
+        always_accept: Vec<String>,
+        /// Take the setting back.
+        #[arg(long, conflicts_with_all = ["mode", "always_accept"])]
+        unset: bool,
+    },
+    /// Say what becomes of a command: run, ask or refuse.
+    #[command(after_help = "Example: mesh-node permissions check shell 'git status'")]
+    Check {
+        /// Of which tool.
+        tool: String,
+        /// The command, to the letter.
+        command: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetworkCommand {
+    /// Show the settings.
+    #[command(after_help = "Example: mesh-node network show --json")]
+    Show,
+    /// Change one: `auto-gossip on|off`, `trusted all|none|NODE,…`, `prompts newest|own`.
+    #[command(after_help = "Example: mesh-node network set auto-gossip off")]
+    Set {
+        /// Which.
+        setting: String,
+        /// To what.
+        value: String,
     },
 }
 

@@ -1,6 +1,7 @@
 //! Commands that ask a running node, or look at a home.
 
 mod config;
+mod shared;
 mod status;
 
 use crate::cli::{Cli, Command, Config as ConfigCommand, Identity, Ticket};
@@ -12,6 +13,7 @@ use node::control::{ClientError, Request, Response, ask};
 use node::membership_of;
 use node::store::{Database, Home, load_or_create};
 use serde_json::json;
+use shared::Desk;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -35,6 +37,15 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Join { ticket } => join(&home, ticket, cli.json)?,
         Command::Status => status::show(&home, cli.json)?,
         Command::Models => status::models(&home, cli.json)?,
+        Command::Prompts { of, command } => {
+            shared::of_prompts(Desk::new(&home, of.network.as_deref(), cli.json)?, command)?;
+        }
+        Command::Permissions { of, command } => {
+            shared::of_permissions(Desk::new(&home, of.network.as_deref(), cli.json)?, command)?;
+        }
+        Command::Network { of, command } => {
+            shared::of_network(Desk::new(&home, of.network.as_deref(), cli.json)?, command)?;
+        }
         Command::Stop => stop(&home, cli.json)?,
         Command::Config {
             command: ConfigCommand::Check,
@@ -108,7 +119,9 @@ fn ticket(home: &Path, command: Ticket, as_json: bool) -> Result<()> {
         Response::Done if as_json => print::json(&json!({ "done": true })),
         Response::Done => print::line("revoked"),
         Response::Refused(why) => bail!("{why}"),
-        Response::Status(..) | Response::Joined(_) => bail!("the node answered another question"),
+        Response::Status(..) | Response::Joined(_) | Response::Shared(_) => {
+            bail!("the node answered another question")
+        }
     }
     Ok(())
 }
@@ -144,7 +157,11 @@ fn stop(home: &Path, as_json: bool) -> Result<()> {
     match ask(home, &Request::Stop)? {
         Response::Done => {}
         Response::Refused(why) => bail!("{why}"),
-        Response::Status(..) | Response::Ticket(_) | Response::Tickets(_) | Response::Joined(_) => {
+        Response::Status(..)
+        | Response::Ticket(_)
+        | Response::Tickets(_)
+        | Response::Shared(_)
+        | Response::Joined(_) => {
             bail!("the node answered another question")
         }
     }

@@ -1,6 +1,7 @@
 //! The control socket: what the command line asks a running node.
 
 use crate::bounded::Label;
+use crate::gossip_store::Shared;
 use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
 use crate::observer::Snapshot;
 use crate::{QueryId, TicketKey, Wall};
@@ -27,6 +28,8 @@ pub enum Answer {
     Ticket(String),
     /// The tickets that this node issued.
     Tickets(Vec<TicketRow>),
+    /// What members share.
+    Shared(Box<Shared>),
     /// Done, durably.
     Done,
     /// Not done.

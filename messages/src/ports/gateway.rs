@@ -3,6 +3,7 @@
 use crate::bounded::List;
 use crate::limits::MODELS_MAX;
 use crate::observer::Snapshot;
+use crate::ports::control::Answer;
 use crate::request_proxy::Failure;
 use crate::{Class, Coalesce, EndReason, ModelAdvert, NodeId, QueryId, RequestId, Text, Usage};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,13 @@ pub enum Command {
         /// The answer.
         snapshot: Box<Snapshot>,
     },
+    /// The answer to what a human asked of the records.
+    Answer {
+        /// Which query.
+        query: QueryId,
+        /// The answer.
+        answer: Box<Answer>,
+    },
 }
 
 /// How an answer came together.
@@ -104,7 +112,8 @@ impl Command {
             Self::Started { .. }
             | Self::Finished { .. }
             | Self::Failed { .. }
-            | Self::Snapshot { .. } => Class::Control,
+            | Self::Snapshot { .. }
+            | Self::Answer { .. } => Class::Control,
         }
     }
 }

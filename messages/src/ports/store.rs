@@ -30,6 +30,8 @@ pub enum Table {
     Records,
     /// Authors of records that the roster does not keep, by node id: each with its credential.
     Authors,
+    /// What a human chose for a network, by name.
+    Settings,
 }
 
 /// A key and its value.
@@ -66,7 +68,9 @@ impl Asker {
             Table::Issued | Table::Revoked | Table::Members | Table::Stamps => {
                 matches!(self, Self::Roster(_))
             }
-            Table::Records | Table::Authors => matches!(self, Self::GossipStore(_)),
+            Table::Records | Table::Authors | Table::Settings => {
+                matches!(self, Self::GossipStore(_))
+            }
         }
     }
 

@@ -173,11 +173,13 @@ fn a_value_that_is_no_list_of_fields_is_refused() {
 fn a_value_over_its_limit_is_neither_written_nor_read() {
     let llms = List::truncated((0..64).map(advert));
     let large = Capabilities { llms, ..whole() };
-    assert!(matches!(large.encode(), Err(RecordError::TooLarge(len)) if len > RECORD_BYTES_MAX));
-    let bytes = [0; RECORD_BYTES_MAX + 1];
+    assert!(
+        matches!(large.encode(), Err(RecordError::TooLarge(len, CAPABILITIES_BYTES_MAX)) if len > CAPABILITIES_BYTES_MAX)
+    );
+    let bytes = [0; CAPABILITIES_BYTES_MAX + 1];
     assert_eq!(
         Capabilities::decode(&bytes),
-        Err(RecordError::TooLarge(bytes.len()))
+        Err(RecordError::TooLarge(bytes.len(), CAPABILITIES_BYTES_MAX))
     );
 }
 

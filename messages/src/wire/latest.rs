@@ -4,8 +4,8 @@
 pub use super::v1::control::{ControlFrame, Deny, Hello, Introduction, Load};
 pub use super::v1::frame::{Frame, FrameError, HEADER_BYTES, Header};
 pub use super::v1::gossip::{
-    AUTHORS_MAX, AskId, BATCH_RECORDS_MAX, BRANCHES, ENTRIES_MAX, Entry, Gossip, PLACES_MAX, Part,
-    Roots,
+    AUTHORS_MAX, AskId, BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BRANCHES, ENTRIES_MAX, Entry, Gossip,
+    PLACES_MAX, Part, Roots, batch,
 };
 pub use super::v1::job::{Accepted, Beacon, End, JobReply, JobRequest, Refused};
 pub use super::v1::preface::{Preface, Purpose, network_tag};

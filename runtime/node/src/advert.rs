@@ -1,7 +1,7 @@
 //! How much of what a node serves its own record has room for.
 
 use driver_llama::LlamaConfig;
-use messages::limits::RECORD_BYTES_MAX;
+use messages::limits::CAPABILITIES_BYTES_MAX;
 use messages::{Capabilities, Compute, Label, List, ModelAdvert};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -20,7 +20,7 @@ fn sentence(adverts: &[ModelAdvert], version: &str) -> Option<String> {
     (told < adverts.len()).then(|| {
         format!(
             "peers are told of the first {told} or so of the {} models here, for what a node says \
-             of itself has at most {RECORD_BYTES_MAX} bytes: the others serve this node's own \
+             of itself has at most {CAPABILITIES_BYTES_MAX} bytes: the others serve this node's own \
              clients alone",
             adverts.len()
         )

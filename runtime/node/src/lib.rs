@@ -12,9 +12,13 @@ mod lookout;
 mod networks;
 mod node;
 
+pub use catalog;
 pub use config::{Config, Engine};
 pub use driver_control as control;
-pub use driver_http::{ApiKey, status_json};
+pub use driver_http::{
+    ApiKey, decision_name, meant_network, mode_name, permission_json, permissions_json,
+    policy_name, prompt_json, prompts_json, settings_json, status_json,
+};
 pub use driver_llama::{BUILTIN, ENGINE_MARKER, engine_main, gguf, locate};
 pub use driver_store as store;
 pub use networks::{JoinError, membership_of};

@@ -93,7 +93,8 @@ fn no_proofs(_judge: &mut Judge) {
     let from = mesh.id(1);
     let shown = Gossip::Credentials(List::truncated([vouched(1, 1, None)]));
     records(&mut mesh, Store::Heard(from, Box::new(shown)));
-    let vouch = Roster::Vouch(vec![vouched(1, 1, None)]);
+    let shown = vec![vouched(1, 1, None)];
+    let vouch = Roster::Vouch { from, shown };
     mesh.tell(0, Letter::Roster(mesh.network(), vouch));
     mesh.run_for(secs(1));
 }
@@ -104,7 +105,11 @@ fn early_proof(_judge: &mut Judge) {
     mesh.kill_actor(0, Address::Roster(mesh.network()));
     mesh.run_for(millis(500));
     let author = mesh.world.nodes[1].signer.node();
-    let vouch = Roster::Vouch(vec![(author, mesh.credential(author))]);
+    let shown = vec![(author, mesh.credential(author))];
+    let vouch = Roster::Vouch {
+        from: author,
+        shown,
+    };
     mesh.tell(0, Letter::Roster(mesh.network(), vouch));
     mesh.run_for(secs(3));
 }

@@ -176,7 +176,7 @@ pub(super) const fn request_of(mail: &Mail) -> Option<RequestId> {
             | Command::Delta { request, .. }
             | Command::Finished { request, .. }
             | Command::Failed { request, .. } => Some(*request),
-            Command::Models(_) | Command::Snapshot { .. } => None,
+            Command::Models(_) | Command::Snapshot { .. } | Command::Answer { .. } => None,
         },
         Mail::Signal(Signal::Down {
             who: Address::Proxy(request),

@@ -138,7 +138,10 @@ fn is_written_by(who: Address, letter: &Letter) -> bool {
             let own = |key: &Key| key.network == asker.network() && asker.owns(key.table);
             who == asker.address() && writes.iter().all(|(key, _)| own(key))
         }
-        Letter::Control(_) => matches!(who, Address::Roster(_) | Address::Observer),
+        Letter::Control(_) => matches!(
+            who,
+            Address::Roster(_) | Address::GossipStore(_) | Address::Observer
+        ),
     }
 }
 
@@ -191,6 +194,7 @@ fn gateway_hears(who: Address, command: &gateway::Command) -> bool {
         | gateway::Command::Failed { request, .. } => who == Address::Proxy(*request),
         gateway::Command::Models(_) => who == Address::Router,
         gateway::Command::Snapshot { .. } => who == Address::Observer,
+        gateway::Command::Answer { .. } => matches!(who, Address::GossipStore(_)),
     }
 }
 
@@ -213,7 +217,9 @@ fn roster_hears(who: Address, network: NetworkId, input: &roster::Input) -> bool
         roster::Input::Models { device, .. } | roster::Input::Load { device, .. } => {
             who == Address::Worker(*device)
         }
-        roster::Input::Vouch(_) | roster::Input::Who { .. } => who == Address::GossipStore(network),
+        roster::Input::Vouch { .. } | roster::Input::Who { .. } => {
+            who == Address::GossipStore(network)
+        }
         roster::Input::Admin { .. } => who == Address::Control,
         roster::Input::Wanted { .. } => who == Address::Router,
         roster::Input::Leave => false,
@@ -229,12 +235,14 @@ fn records_hear(who: Address, network: NetworkId, input: &gossip_store::Input) -
         | gossip_store::Input::Member(_)
         | gossip_store::Input::Stranger(_)
         | gossip_store::Input::Vouched(_)
+        | gossip_store::Input::NotVouched { .. }
         | gossip_store::Input::Revoked(_) => who == Address::Roster(network),
         gossip_store::Input::Active(peer)
         | gossip_store::Input::Gone(peer)
         | gossip_store::Input::Heard(peer, _) => who == Address::Session(network, *peer),
+        gossip_store::Input::Admin { .. } => matches!(who, Address::Gateway | Address::Control),
         // Nobody of the node yet: tests and scenarios do.
-        gossip_store::Input::Publish(_) | gossip_store::Input::Share(_) => false,
+        gossip_store::Input::Publish(_) => false,
     }
 }
 

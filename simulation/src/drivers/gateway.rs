@@ -268,7 +268,7 @@ impl Gateway {
                 }
             }
             Command::Failed { request, why } => self.end(now, request, State::Failed(why)),
-            Command::Snapshot { .. } => {}
+            Command::Snapshot { .. } | Command::Answer { .. } => {}
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::Mesh;
 use crate::event::NodeIndex;
-use messages::gossip_store::{Fact, Input};
+use messages::gossip_store::{AdminRequest, Fact, Input, Setting};
 use messages::ports::store::Asker;
-use messages::{Address, Kind, Label, Letter, RecordClass, SignedRecord};
+use messages::{Address, Kind, Label, Letter, QueryId, RecordClass, SignedRecord};
 
 /// What a record of the simulated world is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -42,14 +42,26 @@ impl Mesh {
             kind,
             id: Label::truncated(&id.to_string()),
             value: value.map(|value| value.as_bytes().to_vec().into()),
+            after: messages::Stamp(0),
         };
         let facts = ids.into_iter().map(fact).collect();
         self.tell_records(node, Input::Publish(facts));
     }
 
-    /// Whether gated records cross to and from a node, from now on.
+    /// A human chooses whether gated records cross to and from a node, as soon as that is durable.
     pub fn share(&mut self, node: NodeIndex, shares: bool) {
-        self.tell_records(node, Input::Share(shares));
+        let set = AdminRequest::Set(Setting::AutoGossip(shares));
+        self.ask_records(node, set);
+    }
+
+    /// A human asks something of a node's records. Nobody reads the answer.
+    pub fn ask_records(&mut self, node: NodeIndex, request: AdminRequest) {
+        let input = Input::Admin {
+            query: QueryId(u64::MAX),
+            asker: messages::observer::Asker::Control,
+            request: Box::new(request),
+        };
+        self.tell_records(node, input);
     }
 
     fn tell_records(&mut self, node: NodeIndex, input: Input) {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Runs a command that must succeed; gives what it printed.
-fn out(home: &Folder, arguments: &[&str]) -> String {
+pub(super) fn out(home: &Folder, arguments: &[&str]) -> String {
     let output = run(home.path(), arguments);
     let why = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {why}");
@@ -18,7 +18,7 @@ fn out(home: &Folder, arguments: &[&str]) -> String {
 }
 
 /// The same with `--json`; it must be.
-fn json_of(home: &Folder, arguments: &[&str]) -> Value {
+pub(super) fn json_of(home: &Folder, arguments: &[&str]) -> Value {
     let text = out(home, &[arguments, &["--json"]].concat());
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
 }

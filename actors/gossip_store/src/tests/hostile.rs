@@ -98,7 +98,10 @@ fn records_that_are_refused_are_not_asked_for_again() {
     let Gossip::Compare { ask, .. } = question(&world) else {
         panic!("another question");
     };
-    let stranger = record(9, "a", WALL, Some("x"));
+    // Of a kind that is never gated.
+    let mut stranger = record(1, "a", WALL, Some("x")).record;
+    stranger.class = RecordClass::Gated;
+    let stranger = signed(1, stranger);
     let listed = Entry {
         key: stranger.record.key(),
         stamp: stranger.record.stamp,
@@ -117,11 +120,10 @@ fn records_that_are_refused_are_not_asked_for_again() {
     };
     let records = List::truncated([stranger.clone()]);
     say(&mut world, Gossip::Have { ask, records });
-    world.tell(0, Input::Stranger(id(9)));
     assert_eq!(world.registers(0).len(), 0);
-    for (is_member, wants) in [(false, false), (true, true)] {
-        if is_member {
-            world.tell(0, Input::Member(id(9)));
+    for (is_room_made, wants) in [(false, false), (true, true)] {
+        if is_room_made {
+            world.tell(0, Input::Stranger(id(3)));
         }
         world.tell(0, Input::Gone(id(1)));
         world.air.clear();

@@ -1,5 +1,6 @@
 //! Stores that talk to each other in memory, and to a database that answers when it is told to.
 
+mod admin;
 mod agreement;
 mod hostile;
 mod merging;
@@ -14,13 +15,16 @@ use crate::registers::Registers;
 use bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey};
 use kernel::{Ctx, Effect, Entropy, Incarnation, Machine, Outbox, Signal, Signer};
-use messages::gossip_store::{Fact, Input, Seed};
+use messages::gossip_store::{AdminRequest, Fact, Input, Seed, Setting};
+use messages::observer::Asker;
 use messages::peer_session;
-use messages::ports::store::{Asker, Command, Item, Table};
+use messages::ports::control::{self, Answer};
+use messages::ports::store::{Asker as OfStore, Command, Item, Table};
 use messages::wire::latest::{Gossip, Roots};
 use messages::{
-    Credential, Grant, Kind, Label, Letter, List, Micros, Mono, NetworkId, NodeId, Now, Record,
-    RecordClass, Signature, SignedGrant, SignedRecord, Stamp, TicketKey, Token, Wall, roster,
+    Credential, Grant, Kind, Label, Letter, List, Micros, Mono, NetworkId, NodeId, Now, QueryId,
+    Record, RecordClass, Signature, SignedGrant, SignedRecord, Stamp, TicketKey, Token, Wall,
+    roster,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -104,12 +108,21 @@ fn end_of(credential: &Credential) -> Option<Wall> {
     }
 }
 
+pub(super) fn admin(query: u64, request: AdminRequest) -> Input {
+    Input::Admin {
+        query: QueryId(query),
+        asker: Asker::Control,
+        request: Box::new(request),
+    }
+}
+
 pub(super) fn fact(id: &str, value: Option<&str>) -> Fact {
     Fact {
         class: RecordClass::Public,
         kind: Kind::SESSION_CATALOG,
         id: Label::truncated(id),
         value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
+        after: Stamp(0),
     }
 }
 
@@ -120,8 +133,10 @@ type Writes = Vec<(Bytes, Option<Bytes>)>;
 pub(super) struct Node {
     pub(super) store: GossipStore,
     pub(super) rows: BTreeMap<Bytes, Bytes>,
-    /// Of them those of authors.
-    pub(super) authors: BTreeSet<Bytes>,
+    /// The tables of those that are no records.
+    pub(super) tables: BTreeMap<Bytes, Table>,
+    /// What humans were answered.
+    pub(super) answers: Vec<(u64, Answer)>,
     /// Whether commits are answered, and how.
     pub(super) disk: Option<bool>,
     pub(super) commits: VecDeque<(Token, Writes)>,
@@ -142,6 +157,8 @@ pub(super) struct World {
     /// Whom each node's roster keeps, and by which ticket everybody came.
     pub(super) kept: Vec<BTreeSet<u8>>,
     pub(super) tickets: BTreeMap<NodeId, u8>,
+    /// So many more questions the rosters do not hear.
+    pub(super) deaf: usize,
     /// Tickets that no roster takes.
     pub(super) withdrawn: BTreeSet<u8>,
 }
@@ -160,13 +177,15 @@ impl World {
             loses: |_| false,
             kept: vec![(0..count).collect(); usize::from(count)],
             tickets: (0..count).map(|n| (id(n), 1)).collect(),
+            deaf: 0,
             withdrawn: BTreeSet::new(),
         };
         for n in 0..count {
             world.nodes.push(Node {
                 store: store(n, true),
                 rows: BTreeMap::new(),
-                authors: BTreeSet::new(),
+                tables: BTreeMap::new(),
+                answers: Vec::new(),
                 disk: Some(true),
                 commits: VecDeque::new(),
             });
@@ -268,6 +287,10 @@ impl World {
                 }
                 Effect::Tell(Letter::Store(command)) => self.on_command(n, command),
                 Effect::Tell(Letter::Roster(NETWORK, asked)) => self.on_asked(n, asked),
+                Effect::Tell(Letter::Control(control::Command::Answer { query, answer })) => {
+                    let answers = &mut self.nodes[usize::from(n)].answers;
+                    answers.push((query.0, (**answer).clone()));
+                }
                 Effect::Watch(_) => {}
                 other => panic!("unexpected: {other:?}"),
             }
@@ -279,13 +302,13 @@ impl World {
         let node = &mut self.nodes[usize::from(n)];
         match command {
             Command::Load(asker) => {
-                assert_eq!(*asker, Asker::GossipStore(NETWORK));
+                assert_eq!(*asker, OfStore::GossipStore(NETWORK));
                 let rows = node.rows.iter();
                 let items: Vec<Item> = rows
                     .map(|(row, value)| {
                         let mut key = crate::writing::row_of(NETWORK, row.clone());
-                        if node.authors.contains(row) {
-                            key.table = Table::Authors;
+                        if let Some(table) = node.tables.get(row) {
+                            key.table = *table;
                         }
                         (key, value.clone())
                     })
@@ -293,9 +316,9 @@ impl World {
                 self.tell(n, Input::Loaded(items));
             }
             Command::Commit { token, writes, .. } => {
-                let of_authors = writes.iter().filter(|(key, _)| key.table == Table::Authors);
-                node.authors
-                    .extend(of_authors.map(|(key, _)| key.row.clone()));
+                let others = writes.iter().filter(|(key, _)| key.table != Table::Records);
+                node.tables
+                    .extend(others.map(|(key, _)| (key.row.clone(), key.table)));
                 let writes = writes.iter();
                 let writes = writes.map(|(key, value)| (key.row.clone(), value.clone()));
                 node.commits.push_back((*token, writes.collect()));
@@ -317,13 +340,16 @@ impl World {
                 let to = (0..self.nodes.len() as u8).find(|to| id(*to) == *peer);
                 self.air.push_back((n, to.expect("somebody"), said));
             }
-            roster::Input::Vouch(shown) => {
+            roster::Input::Vouch { .. } if self.deaf > 0 => self.deaf -= 1,
+            roster::Input::Vouch { from, shown } => {
                 let (good, bad): (Vec<_>, Vec<_>) = shown
                     .iter()
                     .cloned()
                     .partition(|(author, credential)| self.belongs(*author, credential));
-                for (author, _) in bad {
-                    self.tell(n, Input::Stranger(author));
+                if !bad.is_empty() {
+                    let authors = bad.into_iter().map(|(author, _)| author).collect();
+                    let from = *from;
+                    self.tell(n, Input::NotVouched { from, authors });
                 }
                 if !good.is_empty() {
                     self.tell(n, Input::Vouched(good));
@@ -381,10 +407,34 @@ impl World {
         }
     }
 
+    /// A node comes to have a record.
+    pub(super) fn has(&mut self, n: u8, signed: SignedRecord) {
+        let registers = &mut self.nodes[usize::from(n)].store.registers;
+        registers.merge(self.now.wall, signed, is_of).unwrap();
+    }
+
+    /// Delivers the first of the frames that are on their way.
+    pub(super) fn deliver_one(&mut self) {
+        if let Some((from, to, said)) = self.air.pop_front() {
+            self.heard.push((from, to, said.clone()));
+            self.tell(to, Input::Heard(id(from), Box::new(said)));
+        }
+    }
+
+    /// Time passes, and deadlines are kept; what is said does not arrive.
+    pub(super) fn run_clock(&mut self, span: Micros) {
+        let end = self.now.mono + span;
+        self.keep_deadlines(end, |_| {});
+    }
+
     /// Time passes: deadlines are kept, and what is said arrives at once.
     pub(super) fn run_for(&mut self, span: Micros) {
         let end = self.now.mono + span;
         self.settle();
+        self.keep_deadlines(end, Self::settle);
+    }
+
+    fn keep_deadlines(&mut self, end: Mono, after: fn(&mut Self)) {
         loop {
             let due = (0..self.nodes.len() as u8).filter_map(|n| {
                 let deadline = self.nodes[usize::from(n)].store.deadline()?;
@@ -395,7 +445,7 @@ impl World {
             };
             self.pass(at.max(self.now.mono));
             self.wake(n);
-            self.settle();
+            after(self);
         }
         self.pass(end);
     }
@@ -418,6 +468,15 @@ impl World {
 
     pub(super) fn registers(&self, n: u8) -> &Registers {
         &self.nodes[usize::from(n)].store.registers
+    }
+
+    /// A human asks something.
+    pub(super) fn ask(&mut self, n: u8, query: u64, request: AdminRequest) -> Vec<Effect> {
+        self.tell(n, admin(query, request))
+    }
+
+    pub(super) fn share(&mut self, n: u8, shares: bool) {
+        self.ask(n, 0, AdminRequest::Set(Setting::AutoGossip(shares)));
     }
 
     pub(super) fn publish(&mut self, n: u8, id: &str, value: Option<&str>) {

@@ -17,7 +17,7 @@ fn whoever_does_not_share_sends_and_takes_no_gated_record_and_catches_up_later()
     world.connect(0, 1);
     world.connect(1, 2);
     world.settle();
-    world.tell(1, Input::Share(false));
+    world.share(1, false);
     gated(0, &mut world, "a", "of 0");
     gated(1, &mut world, "a", "of 1");
     world.publish(0, "open", Some("of 0"));
@@ -32,7 +32,7 @@ fn whoever_does_not_share_sends_and_takes_no_gated_record_and_catches_up_later()
     }
     // What is its own is its own.
     assert_eq!(world.value(1, 1, "a").as_deref(), Some("of 1"));
-    world.tell(1, Input::Share(true));
+    world.share(1, true);
     world.run_for(Micros::from_secs(3));
     for (n, author) in [(0, 1), (1, 0), (2, 0), (2, 1)] {
         assert!(
@@ -47,7 +47,7 @@ fn whoever_does_not_share_sends_and_takes_no_gated_record_and_catches_up_later()
 fn a_question_for_gated_records_is_answered_by_nothing() {
     let mut world = World::new(2);
     gated(0, &mut world, "a", "of 0");
-    world.tell(0, Input::Share(false));
+    world.share(0, false);
     world.connect(0, 1);
     world.run_for(Micros::from_secs(200));
     let parts = world.heard.iter().filter_map(|(from, _, said)| {
@@ -70,7 +70,7 @@ fn a_gated_record_that_is_asked_for_as_a_public_one_is_not_sent() {
     use messages::wire::latest::AskId;
     let mut world = World::new(2);
     gated(0, &mut world, "a", "of 0");
-    world.tell(0, Input::Share(false));
+    world.share(0, false);
     world.tell(0, Input::Active(id(1)));
     world.air.clear();
     let key = messages::RecordKey::of(Kind::PROMPT, id(0), "a");

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Within it what is durable is said.
+const HALF_A_SECOND: Micros = Micros::from_millis(500);
+
 #[test]
 fn nobody_hears_of_an_own_record_before_it_is_durable() {
     let mut world = World::new(2);
@@ -14,7 +17,7 @@ fn nobody_hears_of_an_own_record_before_it_is_durable() {
     assert_eq!(world.value(1, 0, "a"), None);
     world.nodes[0].disk = Some(true);
     world.flush(0);
-    world.settle();
+    world.run_for(HALF_A_SECOND);
     assert_eq!(world.value(1, 0, "a").as_deref(), Some("x"));
 }
 
@@ -28,7 +31,7 @@ fn of_edits_that_wait_for_the_disk_the_last_one_is_said() {
     }
     world.nodes[0].disk = Some(true);
     world.flush(0);
-    world.settle();
+    world.run_for(HALF_A_SECOND);
     assert_eq!(world.value(1, 0, "a").as_deref(), Some("z"));
 }
 
@@ -255,14 +258,16 @@ fn what_is_to_be_said_later_does_not_wake_a_life_that_loads() {
     let mut out = Outbox::new();
     let started = Signal::Started(Incarnation { boot: 1, n: 2 });
     store.signal(now, started, &mut out).unwrap();
-    for input in [
-        Input::Members(vec![id(0), id(1)]),
-        Input::Active(id(0)),
-        Input::Share(false),
-        Input::Share(true),
-    ] {
+    for input in [Input::Members(vec![id(0), id(1)]), Input::Active(id(0))] {
         store.handle(now, input, &mut out).unwrap();
     }
+    // News of the life before found no room.
+    let news = peer_session::Input::Gossip(Box::new(Gossip::News(List::new())));
+    let returned = Signal::Returned {
+        letter: Box::new(Letter::Session(NETWORK, id(0), news)),
+        why: kernel::ReturnReason::Busy,
+    };
+    store.signal(now, returned, &mut out).unwrap();
     for _ in 0..20 {
         let next = store.deadline().expect("it loads again").at;
         assert!(next > now.mono, "{:?}", store.deadline());

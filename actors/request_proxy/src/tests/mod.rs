@@ -377,7 +377,9 @@ impl Rig {
             gateway::Command::Failed { why, .. } => {
                 self.ended = Some(Ended::Failed(why.clone()));
             }
-            gateway::Command::Models(_) | gateway::Command::Snapshot { .. } => {
+            gateway::Command::Models(_)
+            | gateway::Command::Snapshot { .. }
+            | gateway::Command::Answer { .. } => {
                 panic!("not a request's letter: {command:?}")
             }
         }

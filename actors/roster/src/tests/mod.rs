@@ -455,6 +455,7 @@ fn word(effect: &Effect) -> Option<&'static str> {
             Letter::Observer(observer::Input::Fact(..)) => return None,
             Letter::GossipStore(_, gossip_store::Input::Members(_)) => "members",
             Letter::GossipStore(_, gossip_store::Input::Vouched(_)) => "vouch",
+            Letter::GossipStore(_, gossip_store::Input::NotVouched { .. }) => "no proof",
             Letter::GossipStore(
                 _,
                 gossip_store::Input::Member(_)

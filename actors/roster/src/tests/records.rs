@@ -32,7 +32,7 @@ pub(super) fn learn(known: &mut BTreeSet<NodeId>, input: Records) {
         Records::Member(peer) => assert!(known.insert(peer), "{peer} is told of twice"),
         Records::Stranger(peer) => drop(known.remove(&peer)),
         // What was vouched for is none of its members.
-        Records::Vouched(_) | Records::Revoked(_) => {}
+        Records::Vouched(_) | Records::NotVouched { .. } | Records::Revoked(_) => {}
         other => panic!("a letter that no roster sends: {other:?}"),
     }
 }
@@ -102,18 +102,19 @@ fn a_proof_makes_an_author_and_no_member() {
     let mut bench = Bench::with(&[PEER]);
     news(&mut bench);
     let shown = vec![(node(30), credential(30)), (node(31), credential(32))];
-    bench.tell(Input::Vouch(shown));
-    let bad = Records::Stranger(node(31));
+    let from = node(PEER);
+    bench.tell(Input::Vouch { from, shown });
+    let authors = vec![node(31)];
+    let bad = Records::NotVouched { from, authors };
     let good = Records::Vouched(vec![(node(30), credential(30))]);
     assert_eq!(news(&mut bench), [bad, good]);
     assert!(bench.roster.table.get(node(30)).is_none());
-    // What is wrongly shown for a member takes nothing from it.
-    bench.tell(Input::Vouch(vec![(node(PEER), credential(31))]));
-    assert_eq!(news(&mut bench), []);
     revoke(&mut bench, 100);
     news(&mut bench);
-    bench.tell(Input::Vouch(vec![(node(30), credential(30))]));
-    assert_eq!(news(&mut bench), [Records::Stranger(node(30))]);
+    let shown = vec![(node(30), credential(30))];
+    bench.tell(Input::Vouch { from, shown });
+    let authors = vec![node(30)];
+    assert_eq!(news(&mut bench), [Records::NotVouched { from, authors }]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ kernel::page_rows!(pub(super) rows_of, TOLD, Input {
     Input::Wanted { .. } => ["Wanted"],
     Input::Introduced { .. } => ["Introduced", "Introduced, bad"],
     Input::Revoked { .. } => ["Revoked", "Revoked, bad"],
-    Input::Vouch(_) => ["Vouch, member", "Vouch, other"],
+    Input::Vouch { .. } => ["Vouch, member", "Vouch, other"],
     Input::Who { .. } => ["Who", "Who, unknown"],
     Input::Models { .. } => ["Models"],
     Input::Load { .. } => ["Load"],
@@ -66,6 +66,11 @@ fn admin(bench: &mut Bench, request: AdminRequest) -> String {
 fn new_ticket(bench: &mut Bench) -> String {
     let (name, expires) = (Label::truncated("x"), None);
     admin(bench, AdminRequest::TicketNew { name, expires })
+}
+
+fn vouch(bench: &mut Bench, shown: (NodeId, Credential)) -> String {
+    let (from, shown) = (node(PEER), vec![shown]);
+    bench.tell(Input::Vouch { from, shown })
 }
 
 fn who(bench: &mut Bench, authors: &[u8]) -> String {
@@ -171,10 +176,10 @@ const INPUTS: &[(&str, Happen)] = &[
         })
     }),
     ("Vouch, member", |bench| {
-        bench.tell(Input::Vouch(vec![(node(9), credential(9))]))
+        vouch(bench, (node(9), credential(9)))
     }),
     ("Vouch, other", |bench| {
-        bench.tell(Input::Vouch(vec![(node(9), credential(8))]))
+        vouch(bench, (node(9), credential(8)))
     }),
     ("Who", |bench| {
         bench.tell(judge(9, credential(9)));

@@ -118,11 +118,15 @@ pub(crate) fn tickets(rows: &[TicketRow], as_json: bool) {
     }
 }
 
-fn snapshot_of(home: &Path) -> Result<(About, Snapshot)> {
+pub(super) fn snapshot_of(home: &Path) -> Result<(About, Snapshot)> {
     match ask(home, &Request::Status)? {
         Response::Status(about, snapshot) => Ok((about, *snapshot)),
         Response::Refused(why) => bail!("{why}"),
-        Response::Ticket(_) | Response::Tickets(_) | Response::Joined(_) | Response::Done => {
+        Response::Ticket(_)
+        | Response::Tickets(_)
+        | Response::Shared(_)
+        | Response::Joined(_)
+        | Response::Done => {
             bail!("the node answered another question")
         }
     }

@@ -10,8 +10,11 @@ use crate::record::{Prefix, RecordClass, RecordKey, SignedRecord, Stamp};
 use crate::ticket::Credential;
 use serde::{Deserialize, Serialize};
 
-/// Records of one frame: with the largest value each, they fit a control frame.
+/// Records of one frame. Of long ones as many as [`BATCH_BYTES_MAX`] holds.
 pub const BATCH_RECORDS_MAX: usize = 32;
+/// Bytes of the records of one frame: with whatever else it holds it is a control frame, and a ping
+/// behind it waits for less than half a second at 1 Mbit/s.
+pub const BATCH_BYTES_MAX: usize = 48 * 1024;
 /// Places of one question: the answer has as many parts, each of at most [`ENTRIES_MAX`] entries.
 pub const PLACES_MAX: usize = 8;
 /// Entries that a place may hold and still be listed one by one.
@@ -99,6 +102,28 @@ pub struct Entry {
     pub stamp: Stamp,
     /// And its digest.
     pub digest: Digest,
+}
+
+/// The first of these records that one frame holds: one at least.
+#[must_use]
+pub fn batch(
+    records: impl IntoIterator<Item = SignedRecord>,
+) -> List<SignedRecord, BATCH_RECORDS_MAX> {
+    let mut bytes = 0;
+    let fits = |signed: &SignedRecord| {
+        let first = bytes == 0;
+        bytes += bytes_of(signed);
+        first || bytes <= BATCH_BYTES_MAX
+    };
+    List::truncated(records.into_iter().take_while(fits))
+}
+
+/// At most so many bytes on the wire.
+fn bytes_of(signed: &SignedRecord) -> usize {
+    /// A record without id and value: keys, stamp, signature, lengths.
+    const REST_BYTES: usize = 192;
+    let record = &signed.record;
+    REST_BYTES + record.id.len() + record.value.as_ref().map_or(0, |value| value.len())
 }
 
 impl Gossip {

@@ -7,6 +7,7 @@ use crate::protocol::{
 };
 use host::{Driver, Port};
 use kernel::{Child, Effect, Failure, How, Signal, Turn};
+use messages::gossip_store::Input as Records;
 use messages::observer::Asker;
 use messages::ports::control::{Answer, Command};
 use messages::roster::{AdminRequest, Input as Roster};
@@ -146,6 +147,7 @@ impl Driver for ControlSocket {
 
 fn query_of(letter: &Letter) -> Option<QueryId> {
     if let Letter::Roster(_, Roster::Admin { query, .. })
+    | Letter::GossipStore(_, Records::Admin { query, .. })
     | Letter::Observer(observer::Input::Query { query, .. }) = letter
     {
         return Some(*query);
@@ -256,6 +258,17 @@ impl Desk {
                 )
                 .await
             }
+            Request::Records { network, request } => {
+                let network = network.unwrap_or(own);
+                let (asker, request) = (Asker::Control, Box::new(request));
+                let input = |query| Records::Admin {
+                    query,
+                    asker,
+                    request,
+                };
+                self.ask(|query| Letter::GossipStore(network, input(query)))
+                    .await
+            }
             Request::Join { ticket } => match self.config.duties.join(&ticket) {
                 Ok((network, children)) => {
                     // A node that is in the network already has a new credential for it.
@@ -306,6 +319,7 @@ impl Desk {
             }
             Ok(Ok(Answer::Ticket(text))) => Response::Ticket(text),
             Ok(Ok(Answer::Tickets(rows))) => Response::Tickets(rows),
+            Ok(Ok(Answer::Shared(shared))) => Response::Shared(shared),
             Ok(Ok(Answer::Done)) => Response::Done,
             Ok(Ok(Answer::Refused(why))) => Response::Refused(why.to_string()),
             Ok(Err(_)) | Err(_) => {

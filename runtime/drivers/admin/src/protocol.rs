@@ -1,5 +1,6 @@
 //! What crosses the control socket.
 
+use messages::gossip_store::{AdminRequest, Shared};
 use messages::observer::Snapshot;
 use messages::ports::control::TicketRow;
 use messages::{NetworkId, NodeId, TicketKey, Wall};
@@ -7,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol: both ends come from the same program, so they must be equal.
-pub const VERSION: u16 = 3;
-/// A request: a ticket at most.
+pub const VERSION: u16 = 4;
+/// A request: some values of what is shared at most.
 pub(crate) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// A response: the snapshot of a node with thousands of peers.
 pub(crate) const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -56,6 +57,13 @@ pub enum Request {
         /// Which.
         ticket: TicketKey,
     },
+    /// Ask what members share, or change it.
+    Records {
+        /// Of which network; absent: the node's own.
+        network: Option<NetworkId>,
+        /// What is asked.
+        request: AdminRequest,
+    },
     /// Join the network of a ticket.
     Join {
         /// The ticket's text.
@@ -91,6 +99,8 @@ pub enum Response {
     Ticket(String),
     /// The tickets of a network.
     Tickets(Vec<TicketRow>),
+    /// What members share.
+    Shared(Box<Shared>),
     /// The network that was joined.
     Joined(NetworkId),
     /// Done, durably.

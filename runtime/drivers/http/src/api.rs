@@ -5,6 +5,7 @@ use crate::call::Gate;
 use crate::completion::{self, Arrival};
 use crate::error::ApiError;
 use crate::front::{Side, model_json};
+use crate::records::{self, About};
 use crate::reply::{Reply, json};
 use crate::trace::TRACERESPONSE;
 use crate::{guard, management, trace};
@@ -27,6 +28,7 @@ enum Route<'a> {
     Health,
     Ready,
     Status,
+    Records(About<'a>),
     Models,
     Model(&'a str),
     Complete(Shape),
@@ -94,6 +96,11 @@ async fn answer(
         Route::Health => Ok(management::health()),
         Route::Ready => Ok(management::ready(gate)),
         Route::Status => management::status(gate).await,
+        Route::Records(about) => {
+            let body = read(gate, &parts.headers, body).await?;
+            *unread = false;
+            records::serve(gate, about, &parts.method, parts.uri.query(), &body).await
+        }
         Route::Models => Ok(json(StatusCode::OK, gate.front.models().rendered())),
         Route::Model(id) => model(gate, id),
         Route::Complete(shape) => {
@@ -115,7 +122,7 @@ fn route(side: Side, path: &str) -> Option<Route<'_>> {
         (Side::Api, "/v1/chat/completions") => Some(Route::Complete(Shape::Chat)),
         (Side::Api, "/v1/completions") => Some(Route::Complete(Shape::Text)),
         (Side::Api, path) => path.strip_prefix("/v1/models/").map(Route::Model),
-        (Side::Console, _) => None,
+        (Side::Console, path) => records::about(path).map(Route::Records),
     }
 }
 
@@ -126,8 +133,9 @@ fn no_route(side: Side) -> ApiError {
              POST /v1/chat/completions, POST /v1/completions, GET /health and GET /readyz"
         }
         Side::Console => {
-            "there is no such route here: this port answers GET /api/status, GET /health and \
-             GET /readyz"
+            "there is no such route here: this port answers GET /api/status, /api/prompts, \
+             /api/prompts/{id}, /api/permissions, /api/permissions/{tool}, /api/network, \
+             GET /health and GET /readyz"
         }
     };
     let error = ApiError::request(StatusCode::NOT_FOUND, "not_found", message);
@@ -138,15 +146,18 @@ fn no_route(side: Side) -> ApiError {
 }
 
 fn allow(route: Route<'_>, method: &Method) -> Result<(), ApiError> {
-    let (allowed, methods) = match route {
-        Route::Complete(_) => (method == Method::POST, "POST"),
+    let allowed: &[Method] = match route {
+        Route::Complete(_) => &[Method::POST],
+        Route::Records(about) => records::methods(about),
         Route::Health | Route::Ready | Route::Status | Route::Models | Route::Model(_) => {
-            (method == Method::GET || method == Method::HEAD, "GET, HEAD")
+            &[Method::GET, Method::HEAD]
         }
     };
-    if allowed {
+    if allowed.contains(method) {
         return Ok(());
     }
+    let methods: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+    let methods = methods.join(", ");
     let mut message = format!("this route takes {methods}");
     if method == Method::OPTIONS {
         message.push_str(": pages of another origin may not call it, so no preflight is answered");
@@ -251,7 +262,7 @@ fn request_id(headers: &HeaderMap, id: RequestId) -> HeaderValue {
 }
 
 /// The text behind `%41`; nothing where that is no UTF-8, or a sequence is broken.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

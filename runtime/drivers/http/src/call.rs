@@ -6,7 +6,7 @@ use crate::lane::{Event, Lane, Pushed};
 use bytes::Bytes;
 use host::Port;
 use kernel::{Child, Effect, Restart};
-use messages::observer::Snapshot;
+use messages::ports::control::Answer;
 use messages::request_proxy::{Failure, Flow, Input, Seed};
 use messages::{Address, Branch, Letter, QueryId, RequestId};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
-/// Status questions that may wait at once: consoles ask one each.
+/// Questions of the management API that may wait at once: consoles ask one each.
 const QUERIES_MAX: usize = 64;
 
 /// What the connections of one life of the driver share with it.
@@ -23,7 +23,7 @@ pub(crate) struct Gate {
     pub(crate) front: Front,
     pub(crate) port: Port,
     calls: Mutex<BTreeMap<RequestId, Arc<Lane>>>,
-    queries: Mutex<BTreeMap<QueryId, oneshot::Sender<Box<Snapshot>>>>,
+    queries: Mutex<BTreeMap<QueryId, oneshot::Sender<Box<Answer>>>>,
 }
 
 /// One request's client side. Dropping it before the answer's end tells the request that its
@@ -130,11 +130,11 @@ impl Gate {
         }
     }
 
-    /// Waits for the answer to a new status question.
+    /// Waits for the answer to a new question.
     ///
     /// # Errors
     /// As many as may wait do.
-    pub(crate) fn ask(&self) -> Result<(QueryId, oneshot::Receiver<Box<Snapshot>>), ApiError> {
+    pub(crate) fn ask(&self) -> Result<(QueryId, oneshot::Receiver<Box<Answer>>), ApiError> {
         let (sender, receiver) = oneshot::channel();
         let query = self.front.mint_query();
         let mut queries = self.queries();
@@ -142,19 +142,19 @@ impl Gate {
         queries.retain(|_, waiting| !waiting.is_closed());
         if queries.len() >= QUERIES_MAX {
             return Err(ApiError::overloaded(
-                "too many status questions wait for an answer",
+                "too many questions wait for an answer",
             ));
         }
         queries.insert(query, sender);
         Ok((query, receiver))
     }
 
-    /// The answer to a status question; nothing where there will be none.
-    pub(crate) fn answer(&self, query: QueryId, snapshot: Option<Box<Snapshot>>) {
+    /// The answer to a question; nothing where there will be none.
+    pub(crate) fn answer(&self, query: QueryId, answer: Option<Box<Answer>>) {
         let waiting = self.queries().remove(&query);
-        if let (Some(waiting), Some(snapshot)) = (waiting, snapshot) {
+        if let (Some(waiting), Some(answer)) = (waiting, answer) {
             // Whoever asked may be gone by now.
-            let _ = waiting.send(snapshot);
+            let _ = waiting.send(answer);
         }
     }
 
@@ -162,7 +162,7 @@ impl Gate {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queries(&self) -> MutexGuard<'_, BTreeMap<QueryId, oneshot::Sender<Box<Snapshot>>>> {
+    fn queries(&self) -> MutexGuard<'_, BTreeMap<QueryId, oneshot::Sender<Box<Answer>>>> {
         self.queries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

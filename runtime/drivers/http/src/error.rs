@@ -21,7 +21,7 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     pub(crate) retry_after_ms: Option<u32>,
     /// The methods that the route takes.
-    pub(crate) allow: Option<&'static str>,
+    pub(crate) allow: Option<String>,
 }
 
 impl ApiError {
@@ -158,8 +158,8 @@ impl ApiError {
             );
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
         }
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::ALLOW, methods);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

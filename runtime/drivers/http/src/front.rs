@@ -146,6 +146,12 @@ impl Front {
         TraceContext::begin([number(), number()], number())
     }
 
+    /// An id that no prompt has yet.
+    pub(crate) fn new_prompt_id(&self) -> String {
+        let mut traces = self.0.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("prm-{:016x}", traces.number())
+    }
+
     pub(crate) fn mint_query(&self) -> QueryId {
         QueryId(self.0.queries.fetch_add(1, Ordering::Relaxed) + 1)
     }

@@ -6,9 +6,10 @@ use crate::lane::Event;
 use crate::server;
 use host::{Driver, Port};
 use kernel::{Exit, Failure, Signal, Turn};
+use messages::ports::control::Answer;
 use messages::ports::gateway::Command;
 use messages::request_proxy;
-use messages::{Address, Letter, observer};
+use messages::{Address, Letter, gossip_store, observer};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,7 +87,11 @@ impl HttpGateway {
                     .front
                     .set_models(adverts.into_vec(), self.gate.port.now().wall);
             }
-            Command::Snapshot { query, snapshot } => self.gate.answer(query, Some(snapshot)),
+            Command::Snapshot { query, snapshot } => {
+                let answer = Box::new(Answer::Snapshot(*snapshot));
+                self.gate.answer(query, Some(answer));
+            }
+            Command::Answer { query, answer } => self.gate.answer(query, Some(answer)),
         }
     }
 
@@ -111,7 +116,8 @@ impl HttpGateway {
                 self.gate.last(request, Event::Failed(lost));
             }
             Signal::Returned { letter, .. } => match *letter {
-                Letter::Observer(observer::Input::Query { query, .. }) => {
+                Letter::Observer(observer::Input::Query { query, .. })
+                | Letter::GossipStore(_, gossip_store::Input::Admin { query, .. }) => {
                     self.gate.answer(query, None);
                 }
                 // To a request that is gone: its Down says the same.

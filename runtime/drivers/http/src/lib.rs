@@ -21,10 +21,12 @@ mod gateway;
 mod guard;
 mod lane;
 mod management;
+mod records;
 mod refusal;
 mod render;
 mod reply;
 mod server;
+mod shared;
 mod socket;
 mod sse;
 mod status;
@@ -36,4 +38,8 @@ mod tests;
 pub use config::{API_FLAG, ApiKey, CONSOLE_FLAG, HttpConfig, HttpLimits, Readiness};
 pub use front::{Addresses, Front};
 pub use gateway::HttpGateway;
+pub use shared::{
+    decision_name, meant_network, mode_name, permission_json, permissions_json, policy_name,
+    prompt_json, prompts_json, settings_json,
+};
 pub use status::status_json;

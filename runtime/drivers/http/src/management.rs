@@ -6,6 +6,8 @@ use crate::reply::{Reply, json};
 use crate::status::status_json;
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
+use messages::observer::Snapshot;
+use messages::ports::control::Answer;
 use messages::{Letter, observer};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -33,30 +35,34 @@ pub(crate) fn ready(gate: &Gate) -> Response<Reply> {
 
 /// The node as it is.
 pub(crate) async fn status(gate: &Gate) -> Result<Response<Reply>, ApiError> {
-    let (query, snapshot) = gate.ask()?;
+    let snapshot = snapshot(gate).await?;
+    let config = gate.front.config();
+    let (version, why_not) = (&config.version, config.ready.why_not());
+    let body = status_json(
+        config.me,
+        config.boot,
+        version,
+        why_not.as_deref(),
+        &snapshot,
+    );
+    Ok(answer(StatusCode::OK, &body))
+}
+
+/// What the observer knows.
+pub(crate) async fn snapshot(gate: &Gate) -> Result<Snapshot, ApiError> {
+    let (query, waiting) = gate.ask()?;
     let asker = observer::Asker::Gateway;
     gate.port
         .tell(Letter::Observer(observer::Input::Query { query, asker }));
-    match timeout(SNAPSHOT_WAIT, snapshot).await {
-        Ok(Ok(snapshot)) => {
-            let config = gate.front.config();
-            let (version, why_not) = (&config.version, config.ready.why_not());
-            let body = status_json(
-                config.me,
-                config.boot,
-                version,
-                why_not.as_deref(),
-                &snapshot,
-            );
-            Ok(answer(StatusCode::OK, &body))
-        }
-        Ok(Err(_)) | Err(_) => {
-            gate.answer(query, None);
-            Err(ApiError::overloaded(
-                "the node's snapshot is not available at this moment",
-            ))
-        }
+    if let Ok(Ok(answer)) = timeout(SNAPSHOT_WAIT, waiting).await
+        && let Answer::Snapshot(snapshot) = *answer
+    {
+        return Ok(snapshot);
     }
+    gate.answer(query, None);
+    Err(ApiError::overloaded(
+        "the node's snapshot is not available at this moment",
+    ))
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response<Reply> {

@@ -244,6 +244,7 @@ fn encode_key(key: &Key) -> Vec<u8> {
         Table::Stamps => 4,
         Table::Records => 5,
         Table::Authors => 6,
+        Table::Settings => 7,
     };
     let mut bytes = key.network.0.to_vec();
     bytes.push(table);
@@ -261,6 +262,7 @@ fn decode_key(bytes: &[u8]) -> Option<Key> {
         4 => Table::Stamps,
         5 => Table::Records,
         6 => Table::Authors,
+        7 => Table::Settings,
         _ => return None,
     };
     Some(Key {

@@ -5,7 +5,7 @@ use crate::limits::{CONTROL_FRAME_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::peer_session::Input;
 use crate::wire::latest::{
     AUTHORS_MAX, AskId, BATCH_RECORDS_MAX, BRANCHES, ControlFrame, ENTRIES_MAX, Entry, Gossip,
-    PLACES_MAX, Part, Roots,
+    PLACES_MAX, Part, Roots, batch,
 };
 use crate::{
     Class, Credential, Digest, Grant, Kind, Label, List, NodeId, Prefix, RecordClass, RecordKey,
@@ -52,7 +52,8 @@ fn largest_proof() -> (NodeId, Credential) {
 /// Each variant as large as it may be.
 fn largest() -> [Gossip; 9] {
     let (ask, digest) = (AskId(u32::MAX), Digest([0xff; 32]));
-    let records = List::truncated(vec![largest_record(); BATCH_RECORDS_MAX]);
+    let records = batch(vec![largest_record(); BATCH_RECORDS_MAX]);
+    assert!(records.len() >= 10);
     let entries = Part::Entries(List::truncated([largest_entry(); ENTRIES_MAX]));
     let branches = Part::Branches(List::truncated([digest; BRANCHES]));
     let differ = |part| Gossip::Differ {
