@@ -9,6 +9,7 @@ mod crowded;
 mod crowds;
 mod full;
 mod hardships;
+mod humans;
 mod limits;
 mod listed;
 mod members;
@@ -63,6 +64,7 @@ pub fn parts() -> Vec<Part> {
         listed::PARTS,
         records::PARTS,
         authors::PARTS,
+        humans::PARTS,
     ];
     modules.concat()
 }

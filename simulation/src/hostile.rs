@@ -12,7 +12,7 @@ use crate::mesh::{ClientId, Mesh};
 use crate::network::{Body, Packet};
 use bytes::Bytes;
 use kernel::{Signer, scripted};
-use messages::limits::RECORD_BYTES_MAX;
+use messages::limits::CAPABILITIES_BYTES_MAX;
 use messages::peer_session::{Input as Session, LinkLoss};
 use messages::ports::engine::Event;
 use messages::ports::store::{Asker, Table};
@@ -189,7 +189,7 @@ impl Mesh {
         }
     }
 
-    /// Some record of the owner's, as large as one may be: a peer can do nothing with it.
+    /// Some record of the owner's, of a kilobyte: a peer can do nothing with it.
     pub(crate) fn own_record(&self, number: u64) -> SignedRecord {
         let record = Record {
             network: self.network,
@@ -198,7 +198,7 @@ impl Mesh {
             author: self.owner,
             id: Label::truncated(&number.to_string()),
             stamp: Stamp(self.world.now(0).wall.0),
-            value: Some(Bytes::from(vec![0; RECORD_BYTES_MAX])),
+            value: Some(Bytes::from(vec![0; CAPABILITIES_BYTES_MAX])),
         };
         let signature = self.world.nodes[0].signer.sign(&record.signing_bytes());
         SignedRecord { record, signature }

@@ -21,7 +21,7 @@ pub struct PromptRow {
 /// What counts for one id, removed or not.
 pub(crate) struct Said<'a> {
     pub(crate) record: &'a SignedRecord,
-    /// Nothing where it was removed.
+    /// Nothing where it is removed.
     pub(crate) prompt: Option<SharedPrompt>,
 }
 

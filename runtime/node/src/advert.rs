@@ -20,8 +20,8 @@ fn sentence(adverts: &[ModelAdvert], version: &str) -> Option<String> {
     (told < adverts.len()).then(|| {
         format!(
             "peers are told of the first {told} or so of the {} models here, for what a node says \
-             of itself has at most {CAPABILITIES_BYTES_MAX} bytes: the others serve this node's own \
-             clients alone",
+             of itself has at most {CAPABILITIES_BYTES_MAX} bytes: the others serve this node's \
+             own clients alone",
             adverts.len()
         )
     })

@@ -21,12 +21,16 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("more authors than find a place", crowd_of_authors),
     Part::new("authors whose time is over", ends),
     Part::new("proofs that are none", no_proofs),
+    Part::new("a neighbour whose proof is none", bad_proof),
+    Part::new("forged records of many strangers", forged),
     Part::new("a proof before the disk has spoken", early_proof),
     Part::new("readers without room", full_readers),
 ];
 
 /// More than one neighbour's share.
 const STRANGERS: u64 = 300;
+/// More than is remembered as of no use.
+const FORGED: u64 = 4_200;
 
 fn met(seed: u64) -> Mesh {
     let mut mesh = Mesh::seed(seed).nodes(2).build();
@@ -96,6 +100,36 @@ fn no_proofs(_judge: &mut Judge) {
     let shown = vec![vouched(1, 1, None)];
     let vouch = Roster::Vouch { from, shown };
     mesh.tell(0, Letter::Roster(mesh.network(), vouch));
+    mesh.run_for(secs(1));
+}
+
+/// The only one that sent a record shows what does not prove its author.
+fn bad_proof(_judge: &mut Judge) {
+    let mut mesh = met(7);
+    let (from, stranger) = (mesh.id(1), record(&mesh, &key_of(1)));
+    let author = stranger.record.author;
+    let news = Gossip::News(List::truncated([stranger]));
+    records(&mut mesh, Store::Heard(from, Box::new(news)));
+    mesh.run_for(millis(1));
+    let proof = mesh.credential(from);
+    let shown = Gossip::Credentials(List::truncated([(author, proof)]));
+    records(&mut mesh, Store::Heard(from, Box::new(shown)));
+    mesh.run_for(secs(1));
+}
+
+fn forged(_judge: &mut Judge) {
+    let mut mesh = met(8);
+    let from = mesh.id(1);
+    let forged = |n: u64| {
+        let mut signed = record(&mesh, &key_of(n));
+        signed.record.stamp = messages::Stamp(2);
+        signed
+    };
+    let all: Vec<_> = (0..FORGED).map(forged).collect();
+    for some in all.chunks(BATCH_RECORDS_MAX) {
+        let news = Box::new(Gossip::News(List::truncated(some.to_vec())));
+        records(&mut mesh, Store::Heard(from, news));
+    }
     mesh.run_for(secs(1));
 }
 

@@ -1,10 +1,11 @@
 //! Readers that do not read, engines that do not answer.
 
 use super::{Judge, Part, met};
-use crate::{Ask, Mesh, millis, secs};
+use crate::{Ask, Costs, Latency, Mesh, PathModel, millis, secs};
+use messages::inference_worker::{Input as Worker, Sink};
 use messages::peer_session::Input as Session;
 use messages::request_proxy::{Flow, Input as Proxy};
-use messages::{Address, Letter, Micros, RequestId};
+use messages::{Address, DeviceId, Letter, Micros, RequestId};
 
 pub(super) const PARTS: &[Part] = &[
     Part::new("slow readers", slow_readers),
@@ -20,6 +21,8 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("jobs of nobody", jobs_of_nobody),
     Part::new("lost holders", lost_holders),
     Part::new("leaving nodes", leaving_nodes),
+    Part::new("a job before admission", job_before_admission),
+    Part::new("a job while the engine loads", job_while_loading),
 ];
 
 /// A client whose buffer is full, at the holder's own node and at another; then it reads again.
@@ -68,7 +71,6 @@ fn jobs_of_nobody(judge: &mut Judge) {
 
 /// Around the moment at which an answer ends.
 fn worker_dies_behind_its_last_word(judge: &mut Judge) {
-    use messages::DeviceId;
     for moment in 0..30 {
         let mut mesh = met(Mesh::seed(3).nodes(2).engines(&[0]).step(Micros(100)));
         mesh.ask(1, Ask::new(1).max_tokens(3_000));
@@ -81,7 +83,6 @@ fn worker_dies_behind_its_last_word(judge: &mut Judge) {
 
 /// An answer that is drawn to its end, and waits for a client who does not read.
 fn worker_dies_before_its_last_word_is_read(judge: &mut Judge) {
-    use messages::DeviceId;
     for tokens in (4_000..32_000).step_by(1_000) {
         let mut mesh = met(Mesh::seed(6).nodes(2).engines(&[0]).step(Micros(100)));
         let client = mesh.ask(1, Ask::new(1).max_tokens(tokens));
@@ -129,4 +130,28 @@ fn leaving_nodes(judge: &mut Judge) {
         mesh.run_for(secs(65));
         judge.look(&mesh);
     }
+}
+
+/// A request is told of a session that begins anew.
+fn job_before_admission(_judge: &mut Judge) {
+    let far = PathModel::new(Latency::new(millis(200), millis(1)));
+    let mut mesh = Mesh::seed(8).nodes(2).engines(&[0]).path(far).build();
+    mesh.run_for(secs(5));
+    mesh.kill_actor(1, Address::Session(mesh.network(), mesh.id(0)));
+    mesh.run_for(millis(50));
+    let (request, job) = (RequestId { boot: 9, n: 1 }, Box::new(mesh.job(1, 1, 5)));
+    let open = Session::Open { request, job };
+    mesh.tell(1, Letter::Session(mesh.network(), mesh.id(0), open));
+    mesh.run_for(secs(1));
+}
+
+fn job_while_loading(_judge: &mut Judge) {
+    let slow = Costs::NONE.load(secs(9));
+    let mut mesh = Mesh::seed(9).nodes(2).engines(&[0]).costs(slow).build();
+    mesh.run_for(secs(4));
+    let request = RequestId { boot: 9, n: 1 };
+    let (sink, job) = (Sink::Proxy(request), Box::new(mesh.job(1, 1, 5)));
+    let job = Letter::Worker(DeviceId(0), Worker::Job { sink, job });
+    mesh.tell(0, job);
+    mesh.run_for(secs(5));
 }

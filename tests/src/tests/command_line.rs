@@ -216,7 +216,9 @@ fn every_command_has_help_with_an_example_of_itself() {
     let mut found = Vec::new();
     commands(&[], &mut found);
     let expected = "serve, init, ticket new, ticket list, ticket revoke, join, status, models, \
-                    stop, config check, config show, identity show, version";
+                    prompts add, prompts edit, prompts remove, prompts list, prompts show, \
+                    permissions show, permissions set, permissions check, network show, \
+                    network set, stop, config check, config show, identity show, version";
     assert_eq!(found.join(", "), expected);
 }
 

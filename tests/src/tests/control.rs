@@ -41,7 +41,7 @@ fn answers(home: &Folder, node: &Node) {
 fn nonsense_on_the_control_socket_is_told_so_and_harms_nobody() {
     let home = Folder::new();
     let node = scripted(&home, "0", &[]);
-    let (own, other) = (3, 9);
+    let (own, other) = (4, 9);
     let oversize = (1_u32 << 16) + 1;
     for (bytes, part) in [
         (frame(&[own, 200]), "malformed"),

@@ -145,19 +145,6 @@ impl Stage {
                 self.hold();
                 self.tell(Input::Member(id(8)))
             }
-            "Vouched" => self.vouch(),
-            "Vouched, held" => {
-                self.hold();
-                self.vouch()
-            }
-            "Revoked" => self.tell(Input::Revoked(vec![TicketKey([9; 32])])),
-            "Revoked, vouched" => {
-                self.vouch();
-                let token = self.token();
-                self.world.tell(0, Input::Committed(token));
-                self.tell(Input::Revoked(vec![TicketKey([9; 32])]))
-            }
-            "Stranger" => self.tell(Input::Stranger(id(0))),
             "Active" => {
                 self.world.tell(0, Input::Gone(id(1)));
                 self.tell(Input::Active(id(2)))
@@ -169,21 +156,6 @@ impl Stage {
             "Gone" => self.tell(Input::Gone(id(1))),
             "Publish" => self.tell(Input::Publish(vec![fact("more", Some("x"))])),
             "Publish, as it is" => self.tell(Input::Publish(vec![fact("mine", Some("x"))])),
-            "Read" => self.tell(admin(1, AdminRequest::Read)),
-            "Say" => self.tell(admin(1, AdminRequest::Say(vec![fact("more", Some("x"))]))),
-            "Say, as it is" => {
-                self.tell(admin(1, AdminRequest::Say(vec![fact("mine", Some("x"))])))
-            }
-            "Set" => self.tell(admin(1, AdminRequest::Set(Setting::AutoGossip(false)))),
-            "NotVouched" => {
-                self.hold();
-                self.world.tell(0, Input::Heard(id(2), Box::new(theirs())));
-                self.not_vouched()
-            }
-            "NotVouched, last" => {
-                self.hold();
-                self.not_vouched()
-            }
             "Down" => self.signal(Signal::Down {
                 who: Address::Store,
                 incarnation: None,
@@ -204,6 +176,41 @@ impl Stage {
                 self.world.now.mono = self.world.now.mono + Micros::from_secs(61);
                 (DEADLINES.to_vec(), self.world.wake(0))
             }
+            other => self.check_author(other),
+        }
+    }
+
+    /// What a human asks, and what the roster says of authors.
+    fn check_author(&mut self, input: &str) -> (Vec<&'static str>, Vec<Effect>) {
+        match input {
+            "Read" => self.tell(admin(1, AdminRequest::Read)),
+            "Say" => self.tell(admin(1, AdminRequest::Say(vec![fact("more", Some("x"))]))),
+            "Say, as it is" => {
+                self.tell(admin(1, AdminRequest::Say(vec![fact("mine", Some("x"))])))
+            }
+            "Set" => self.tell(admin(1, AdminRequest::Set(Setting::AutoGossip(false)))),
+            "NotVouched" => {
+                self.hold();
+                self.world.tell(0, Input::Heard(id(2), Box::new(theirs())));
+                self.not_vouched()
+            }
+            "NotVouched, last" => {
+                self.hold();
+                self.not_vouched()
+            }
+            "Vouched" => self.vouch(),
+            "Vouched, held" => {
+                self.hold();
+                self.vouch()
+            }
+            "Revoked" => self.tell(Input::Revoked(vec![TicketKey([9; 32])])),
+            "Revoked, vouched" => {
+                self.vouch();
+                let token = self.token();
+                self.world.tell(0, Input::Committed(token));
+                self.tell(Input::Revoked(vec![TicketKey([9; 32])]))
+            }
+            "Stranger" => self.tell(Input::Stranger(id(0))),
             heard => self.check_heard(heard),
         }
     }

@@ -27,6 +27,16 @@ fn the_commands_are_those_and_each_has_an_example_of_itself() {
         "join",
         "status",
         "models",
+        "prompts add",
+        "prompts edit",
+        "prompts remove",
+        "prompts list",
+        "prompts show",
+        "permissions show",
+        "permissions set",
+        "permissions check",
+        "network show",
+        "network set",
         "stop",
         "config check",
         "config show",
@@ -41,6 +51,18 @@ fn the_commands_are_those_and_each_has_an_example_of_itself() {
     }
 }
 
+/// The words of a line, as a shell reads single quotes.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (n, part) in line.split('\'').enumerate() {
+        match n % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
 #[test]
 fn every_help_has_an_example() {
     fn check(command: &Command, words: &str) {
@@ -53,7 +75,7 @@ fn every_help_has_an_example() {
             let at = example.find("mesh-node ").unwrap();
             let example = example[at..].replace("TICKET", "abc");
             // What is shown can be typed.
-            let parsed = Cli::try_parse_from(example.split(' '));
+            let parsed = Cli::try_parse_from(words_of(&example));
             assert!(parsed.is_ok(), "{words}: {example}: {parsed:?}");
             assert!(example.contains(words), "{words}: {example}");
         }
@@ -126,7 +148,12 @@ fn home_and_json_are_taken_before_and_after_every_command() {
     for (words, _) in runnable(&Cli::command(), "") {
         let words: Vec<&str> = words.split(' ').collect();
         let value: &[&str] = match words[..] {
-            ["join"] | ["ticket", "revoke"] => &["abc"],
+            ["join"]
+            | ["ticket", "revoke"]
+            | ["prompts", "edit" | "remove" | "show"]
+            | ["permissions", "set"] => &["abc"],
+            ["prompts", "add"] => &["--name", "abc"],
+            ["permissions", "check"] | ["network", "set"] => &["abc", "abc"],
             _ => &[],
         };
         let flags = &["--json", "--home", "/h"][..];

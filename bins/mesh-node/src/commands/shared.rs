@@ -57,10 +57,10 @@ impl<'a> Desk<'a> {
     }
 
     fn read(self) -> Result<Shared> {
-        match self.ask(AdminRequest::Read)? {
-            Response::Shared(shared) => Ok(*shared),
-            _ => bail!("the node answered another question"),
+        if let Response::Shared(shared) = self.ask(AdminRequest::Read)? {
+            return Ok(*shared);
         }
+        bail!("the node answered another question")
     }
 
     fn say(self, fact: Fact) -> Result<()> {

@@ -240,10 +240,11 @@ impl Desk<'_> {
     }
 
     async fn read(self) -> Result<Shared, ApiError> {
-        match self.ask(AdminRequest::Read).await? {
-            Answer::Shared(shared) => Ok(*shared),
-            other => Err(unexpected(&other)),
+        let answer = self.ask(AdminRequest::Read).await?;
+        if let Answer::Shared(shared) = answer {
+            return Ok(*shared);
         }
+        Err(unexpected(&answer))
     }
 
     async fn say(self, fact: Fact) -> Result<Response<Reply>, ApiError> {
@@ -256,10 +257,10 @@ impl Desk<'_> {
     }
 
     async fn done(self, request: AdminRequest) -> Result<(), ApiError> {
-        match self.ask(request).await? {
-            Answer::Done => Ok(()),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.ask(request).await?;
+        (answer == Answer::Done)
+            .then_some(())
+            .ok_or_else(|| unexpected(&answer))
     }
 
     async fn ask(self, request: AdminRequest) -> Result<Answer, ApiError> {
