@@ -57,6 +57,8 @@ pub(crate) struct Strangers {
     /// Records that a neighbour sent without being able to prove them, and until when they are not
     /// taken from it.
     useless: BTreeMap<(NodeId, RecordKey), Mono>,
+    /// When the first of these may be over.
+    spare_at: Option<Mono>,
 }
 
 impl Strangers {
@@ -94,6 +96,7 @@ impl Strangers {
             self.useless.clear();
         }
         self.useless.insert((peer, key), now + USELESS_FOR);
+        self.spare_at.get_or_insert(now + USELESS_FOR);
     }
 
     /// Whether a record may be held; if it is already, its sender is remembered.
@@ -235,8 +238,13 @@ impl Strangers {
 
     /// Neighbours that may be asked again for what was of no use.
     pub(crate) fn take_spared(&mut self, now: Mono) -> BTreeSet<NodeId> {
+        if self.spare_at.is_none_or(|at| at > now) {
+            return BTreeSet::new();
+        }
         let over = self.useless.extract_if(.., |_, until| *until <= now);
-        over.map(|((peer, _), _)| peer).collect()
+        let spared = over.map(|((peer, _), _)| peer).collect();
+        self.spare_at = self.useless.values().min().copied();
+        spared
     }
 
     /// Takes out who was held for long enough, and says how many.
@@ -273,7 +281,8 @@ impl Strangers {
     /// When to look again.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         let at = |of: &Stranger| of.ask_at.min(of.since + HELD_FOR);
-        self.authors.values().map(at).min()
+        let authors = self.authors.values().map(at);
+        authors.chain(self.spare_at).min()
     }
 
     pub(crate) fn invariants(&self) {

@@ -14,7 +14,7 @@ use messages::peer_session::{Input as Session, Verdict};
 use messages::ports::store::{Asker, Command as Stored, Table};
 use messages::ports::stream::Command as OfStream;
 use messages::roster::Input as Roster;
-use messages::wire::latest::JobReply;
+use messages::wire::latest::{Deny, JobReply};
 use messages::{
     Address, Credential, Kind, Letter, NetworkId, NodeId, Signature, StreamId, TicketKey, Token,
     Wall, network_of,
@@ -26,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const REVOKED_WITHIN_US: Time = 1_000_000;
 /// Between looks at a session that has not come to the word that cuts it.
 const CUT_LOOK: Time = 100_000;
+/// A full mailbox of the slowest session is worked off in this time: 5,120 letters of 6 ms.
+const CUT_MAX: Time = 31_000_000;
 /// Turns from the one to the other, each of which may wait for a round on a busy node: the
 /// roster's, the session's, and the transport's.
 const TURNS: Time = 3;
@@ -116,7 +118,8 @@ impl Checker for Admission {
                 pair.0 == node && pair.1 == network && shown == Some(ticket)
             });
             let by_it: Vec<NodeId> = by_it.map(|(_, _, peer)| *peer).collect();
-            let waits = |peer: &NodeId| is_about_to_be_cut(world, node, (network, *peer));
+            let late = since.is_none_or(|since| world.time >= since + CUT_MAX);
+            let waits = |peer: &NodeId| !late && is_about_to_be_cut(world, node, (network, *peer));
             if by_it.iter().any(waits) {
                 // A full mailbox of an actor that is slow: what came before is taken first.
                 self.due.set(world.time + CUT_LOOK, node, (network, ticket));
@@ -137,7 +140,9 @@ fn is_about_to_be_cut(world: &World, node: NodeIndex, peer: (NetworkId, NodeId))
     let who = Address::Session(peer.0, peer.1);
     let boot = world.nodes[node].boot.as_ref();
     let mailbox = boot.and_then(|boot| boot.mailboxes.get(&who));
-    let is_cut = |mail: &Mail| matches!(mail, Mail::Letter(Letter::Session(_, _, Session::Cut(_))));
+    let cut = Session::Cut(Deny::Revoked);
+    let is_cut =
+        |mail: &Mail| matches!(mail, Mail::Letter(Letter::Session(_, _, input)) if *input == cut);
     mailbox.is_some_and(|mailbox| mailbox.mail.iter().any(|(_, mail)| is_cut(mail)))
 }
 

@@ -129,7 +129,9 @@ fn settings_are_durable_before_they_hold_and_known_to_the_next_life() {
     world.ask(0, 1, AdminRequest::Set(Setting::Trusted(trusted.clone())));
     world.ask(0, 2, AdminRequest::Set(Setting::Prompts(PromptPolicy::Own)));
     assert!(!world.nodes[0].store.shares);
-    world.restart(0);
+    // A new life is built as one that shares.
+    world.nodes[0].store = store(0, true);
+    world.start(0);
     assert!(!world.nodes[0].store.shares);
     let settings = Settings {
         auto_gossip: false,

@@ -207,29 +207,28 @@ fn one_neighbour_fills_a_quarter_and_its_going_leaves_nothing() {
     let said = Gossip::News(List::truncated([other]));
     world.tell(0, Input::Heard(id(2), Box::new(said)));
     assert_eq!(world.nodes[0].store.strangers.len(), STRANGERS_MAX / 4 + 1);
+    // What is held is not looked at again, nor what finds no room.
+    let before = world.nodes[0].store.counts.dropped;
+    news(&mut world, &all);
+    assert_eq!(world.nodes[0].store.counts.dropped, before + 400);
     world.part(0, 1);
     assert_eq!(world.nodes[0].store.strangers.len(), 1);
 }
 
 #[test]
 fn what_found_no_room_is_read_again() {
-    let mut world = row(3);
+    let mut world = row(2);
     let all = made_up(&mut world, 400, Some(1));
-    // The neighbour knows them all.
+    // Read before there was anything: nothing but the lack of room leads back to it.
+    world.run_for(Micros::from_secs(3));
     for some in &all {
         let author = some.record.author;
         let proof = world.proof(author);
         world.tell(1, Input::Vouched(vec![(author, proof)]));
+        world.has(1, some.clone());
     }
-    for some in all.chunks(BATCH_RECORDS_MAX) {
-        let said = Gossip::News(List::truncated(some.to_vec()));
-        world.tell(1, Input::Heard(id(2), Box::new(said)));
-    }
-    world.part(1, 2);
-    world.loses = |said| matches!(said, Gossip::Credentials(_));
-    world.run_for(SECOND);
+    news(&mut world, &all);
     assert_eq!(world.nodes[0].store.strangers.len(), STRANGERS_MAX / 4);
-    world.loses = |_| false;
     world.run_for(Micros::from_secs(5));
     assert_eq!(world.registers(0).len(), 400);
 }
@@ -276,18 +275,53 @@ fn triangle() -> World {
 #[test]
 fn who_shows_what_is_no_proof_keeps_nobody_elses_from_counting() {
     let mut world = triangle();
-    world.loses = |_| true;
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
     two_who_sent_it(&mut world);
-    let news = Gossip::News(List::truncated([record(3, "a", WALL, Some("x"))]));
-    world.tell(0, Input::Heard(id(1), Box::new(news.clone())));
+    world.run_for(Micros::from_millis(500));
+    // It is held, and so the other one was read without taking it.
+    assert_eq!(world.nodes[0].store.strangers.len(), 1);
     let bad = Gossip::Credentials(List::truncated([(id(3), proof_by(9, id(3), None))]));
     world.tell(0, Input::Heard(id(1), Box::new(bad)));
-    assert_eq!(world.nodes[0].store.strangers.len(), 0);
     // Nor is it held for that neighbour again at once.
+    let news = Gossip::News(List::truncated([record(3, "a", WALL, Some("x"))]));
     world.tell(0, Input::Heard(id(1), Box::new(news)));
     assert_eq!(world.nodes[0].store.strangers.len(), 0);
     world.loses = |_| false;
-    world.run_for(Micros::from_secs(5));
+    world.run_for(SECOND);
+    assert_eq!(world.value(0, 3, "a").as_deref(), Some("x"));
+}
+
+/// Node 0 is shown by node 1, its only neighbour, what is no proof of 3.
+fn shown_no_proof() -> World {
+    let mut world = triangle();
+    world.loses = |said| matches!(said, Gossip::Credentials(_));
+    world.tell(1, Input::Member(id(3)));
+    world.has(1, record(3, "a", WALL, Some("x")));
+    world.connect(0, 1);
+    world.run_for(Micros::from_millis(500));
+    let bad = Gossip::Credentials(List::truncated([(id(3), proof_by(9, id(3), None))]));
+    world.tell(0, Input::Heard(id(1), Box::new(bad)));
+    // From now on it can prove it.
+    world.kept[1].insert(3);
+    world.loses = |_| false;
+    world.run_for(SECOND);
+    assert_eq!(world.value(0, 3, "a"), None);
+    world
+}
+
+#[test]
+fn who_could_not_prove_an_author_is_asked_again_after_a_while() {
+    let mut world = shown_no_proof();
+    world.run_for(Micros::from_secs(16));
+    assert_eq!(world.value(0, 3, "a").as_deref(), Some("x"));
+}
+
+#[test]
+fn who_could_not_prove_an_author_and_comes_anew_is_asked_at_once() {
+    let mut world = shown_no_proof();
+    world.part(0, 1);
+    world.connect(0, 1);
+    world.run_for(Micros::from_secs(3));
     assert_eq!(world.value(0, 3, "a").as_deref(), Some("x"));
 }
 
@@ -426,4 +460,26 @@ fn an_author_that_the_disk_did_not_take_is_written_later() {
     world.run_for(Micros::from_secs(6));
     world.restart(3);
     assert_eq!(world.nodes[3].store.vouched.len(), 1);
+}
+
+#[test]
+fn who_gives_way_to_another_is_an_author_no_more_also_after_a_restart() {
+    let mut world = row(2);
+    world.nodes[0].store.vouched = crate::vouched::Vouched::new(1);
+    world.tickets.insert(id(8), 1);
+    world.tickets.insert(id(9), 1);
+    let (first, second) = match id(8) < id(9) {
+        true => (9, 8),
+        false => (8, 9),
+    };
+    for n in [first, second] {
+        world.tell(0, Input::Vouched(vec![(id(n), proof_by(1, id(n), None))]));
+        let record = record(n, "a", WALL, Some("x"));
+        news(&mut world, &[record]);
+    }
+    assert_eq!(world.value(0, first, "a"), None);
+    assert_eq!(world.value(0, second, "a").as_deref(), Some("x"));
+    world.run_for(SECOND);
+    assert!(!world.nodes[0].rows.contains_key(&id(first).0[..]));
+    assert!(world.nodes[0].rows.contains_key(&id(second).0[..]));
 }

@@ -2,12 +2,14 @@
 
 use super::*;
 
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 7] = [
     Table::Issued,
     Table::Revoked,
     Table::Members,
     Table::Stamps,
     Table::Records,
+    Table::Authors,
+    Table::Settings,
 ];
 
 /// A database with a row in each table of each of these networks.
@@ -56,7 +58,7 @@ fn each_asker_is_given_its_own_tables_alone() {
         let roster = tables(&database, Asker::Roster(network));
         assert_eq!(roster, TABLES[..4]);
         let records = tables(&database, Asker::GossipStore(network));
-        assert_eq!(records, [Table::Records]);
+        assert_eq!(records, TABLES[4..]);
     }
     for asker in Asker::all(NetworkId([4; 32])) {
         assert_eq!(tables(&database, asker), []);
@@ -86,6 +88,6 @@ fn a_network_that_was_left_leaves_no_row_of_anybody() {
     for other in others {
         assert_eq!(tables(&database, Asker::Roster(other)), TABLES[..4]);
         let records = tables(&database, Asker::GossipStore(other));
-        assert_eq!(records, [Table::Records]);
+        assert_eq!(records, TABLES[4..]);
     }
 }
