@@ -36,17 +36,23 @@ pub struct Fact {
     pub value: Option<Bytes>,
     /// Its stamp is greater than this: it counts for newer than what it answers to.
     pub after: Stamp,
+    /// The stamp of what this node says under this id now, nothing being 0: where it is another, a
+    /// human's request is refused with [`CHANGED`].
+    pub expects: Option<Stamp>,
 }
+
+/// Somebody else changed the same meanwhile: read it again.
+pub const CHANGED: &str = "it was changed meanwhile: try again";
 
 /// What a human asks of the records of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdminRequest {
-    /// What is in force of what members share, and the settings. Answered by `Shared`.
-    Read,
+    /// What is in force of this kind and counts here, and the settings. Answered by `Shared`.
+    Read(Kind),
     /// This node says so, durably: all of it or nothing. Answered by `Done` or `Refused`.
     Say(Vec<Fact>),
-    /// Changes a setting, durably. Answered by `Done` or `Refused`.
-    Set(Setting),
+    /// Changes settings, durably: all of them or none. Answered by `Done` or `Refused`.
+    Set(Vec<Setting>),
 }
 
 /// A setting of a network on this node.
@@ -91,6 +97,18 @@ pub struct Settings {
     pub prompts: PromptPolicy,
 }
 
+impl Settings {
+    /// Whether what an author says counts on the node `me`.
+    #[must_use]
+    pub fn trusts(&self, me: NodeId, author: NodeId) -> bool {
+        author == me
+            || match &self.trusted {
+                Trusted::All => true,
+                Trusted::Only(nodes) => nodes.contains(&author),
+            }
+    }
+}
+
 /// What members share, as one node has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
@@ -100,9 +118,9 @@ pub struct Shared {
     pub network: NetworkId,
     /// Its settings.
     pub settings: Settings,
-    /// What is in force of prompts and permissions, deletions included.
+    /// What is in force of the kind that was asked for, of this node and of who is trusted.
     pub records: Vec<SignedRecord>,
-    /// Records that are left out, for there are too many: the oldest.
+    /// Records that are left out, for there are too many: the oldest of others.
     pub left_out: u64,
 }
 

@@ -102,6 +102,32 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// The ticket that it was made from.
+    #[must_use]
+    pub const fn ticket(&self) -> Option<TicketKey> {
+        match self {
+            Self::Owner { .. } => None,
+            Self::Ticket { grant, .. } => Some(grant.grant.ticket),
+        }
+    }
+
+    /// When the membership ends by itself.
+    #[must_use]
+    pub const fn expires(&self) -> Option<Wall> {
+        match self {
+            Self::Owner { .. } => None,
+            Self::Ticket { grant, .. } => grant.grant.expires,
+        }
+    }
+
+    /// Whether the membership has ended by itself.
+    #[must_use]
+    pub fn is_over(&self, now: Wall) -> bool {
+        self.expires().is_some_and(|end| end <= now)
+    }
+}
+
 /// An invitation as it is handed over: one lowercase base32 word.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {

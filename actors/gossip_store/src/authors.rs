@@ -164,7 +164,7 @@ impl GossipStore {
         }
     }
 
-    fn read_all_but(&mut self, but: Option<NodeId>) {
+    pub(crate) fn read_all_but(&mut self, but: Option<NodeId>) {
         let all: Vec<NodeId> = self.neighbours.keys().copied().collect();
         for peer in all.into_iter().filter(|peer| Some(*peer) != but) {
             self.read_again(peer);

@@ -221,8 +221,8 @@ impl GossipStore {
 
     fn on_returned(&mut self, now: Now, letter: &Letter, why: ReturnReason, out: &mut Outbox) {
         match letter {
-            // A store without room says nothing of it.
-            Letter::Store(Command::Commit { token, .. }) if why == ReturnReason::Busy => {
+            // It never came to the store, which says nothing of it.
+            Letter::Store(Command::Commit { token, .. }) => {
                 kernel::sometimes!(true, "gossip store: the store has no room for a write");
                 self.on_commit_failed(now.mono, *token, out);
             }
@@ -285,7 +285,11 @@ impl GossipStore {
         let early = self.own.take_early();
         self.on_publish(now, early);
         self.answer_early(now, out);
-        self.registers.advance(now.wall);
+        if self.registers.advance(now.wall) {
+            // What found no room among records from the future may find some now.
+            self.refusals.clear();
+            self.read_all_but(None);
+        }
         self.advance_authors(now);
         let until = |at: Wall| now.mono + Micros(at.0.saturating_sub(now.wall.0));
         let due = [self.registers.next_change(), self.vouched.next_end()];

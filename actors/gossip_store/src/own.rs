@@ -1,7 +1,8 @@
-//! This node's own records: durable before anybody hears of them.
+//! This node's own records: durable before anybody hears of them, and said together.
 
 use crate::GossipStore;
-use crate::admin::tell_waiting;
+use crate::admin::{NO_ROOM, NOT_WRITTEN, tell_waiting};
+use crate::registers::Refused;
 use crate::writing::{asker, value_of};
 use kernel::Outbox;
 use messages::gossip_store::Fact;
@@ -11,12 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Own records on their way to the disk: as many as one publication may hold, and some more.
 pub(crate) const OWN_WAITING_MAX: usize = 8_192;
+/// Changes within this time are said together.
+const SAY_WAIT: Micros = Micros::from_millis(500);
 
-/// Own records that are not durable yet.
+/// Own records that are not durable yet, and what is durable and not said.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
-    /// By register, each with the commit that writes it; none where it is to be written.
-    waiting: BTreeMap<RecordKey, (Option<Token>, SignedRecord)>,
+    /// Those that are to be written, the newest of each register.
+    waiting: BTreeMap<RecordKey, SignedRecord>,
+    /// Those that a commit writes, by commits in their order.
+    in_flight: BTreeMap<Token, Vec<SignedRecord>>,
     /// What came before the rows: its stamps depend on theirs.
     early: Vec<Fact>,
     /// Registers that are durable and that no neighbour was told of.
@@ -25,17 +30,12 @@ pub(crate) struct Own {
     say_at: Option<Mono>,
 }
 
-/// Changes within this time are said together.
-const SAY_WAIT: Micros = Micros::from_millis(500);
-
 impl Own {
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting.values().any(|(token, _)| token.is_none())
-    }
-
-    /// How many wait for the disk.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len()
+    /// Registers on their way to the disk.
+    pub(crate) fn pending(&self) -> BTreeSet<RecordKey> {
+        let in_flight = self.in_flight.values().flatten();
+        let in_flight = in_flight.map(|signed| signed.record.key());
+        self.waiting.keys().copied().chain(in_flight).collect()
     }
 
     pub(crate) const fn say_at(&self) -> Option<Mono> {
@@ -46,25 +46,27 @@ impl Own {
         std::mem::take(&mut self.early)
     }
 
+    /// The newest record of a register that is on its way to the disk.
+    pub(crate) fn newest(&self, key: &RecordKey) -> Option<&SignedRecord> {
+        let in_flight = self.in_flight.values().flatten();
+        let in_flight = in_flight.filter(|signed| signed.record.key() == *key);
+        let all = self.waiting.get(key).into_iter().chain(in_flight);
+        all.max_by_key(|signed| signed.record.stamp)
+    }
+
+    /// What was under way is to be written again.
     pub(crate) fn write_again(&mut self) {
-        for (token, _) in self.waiting.values_mut() {
-            *token = None;
+        let lost = std::mem::take(&mut self.in_flight);
+        for signed in lost.into_values().flatten() {
+            self.wait(signed);
         }
     }
 
-    /// The records of a commit.
-    fn of(&mut self, token: Token) -> Vec<(RecordKey, SignedRecord)> {
-        let found = self
-            .waiting
-            .iter()
-            .filter(|(_, (of, _))| *of == Some(token));
-        let found: Vec<_> = found
-            .map(|(key, (_, signed))| (*key, signed.clone()))
-            .collect();
-        for (key, _) in &found {
-            self.waiting.remove(key);
+    fn wait(&mut self, signed: SignedRecord) {
+        let waits = self.waiting.get(&signed.record.key());
+        if waits.is_none_or(|other| other.record.stamp < signed.record.stamp) {
+            self.waiting.insert(signed.record.key(), signed);
         }
-        found
     }
 }
 
@@ -81,108 +83,123 @@ impl GossipStore {
         }
     }
 
-    /// This node says something of itself; gives the register that it changes, if it does.
-    pub(crate) fn say_own(&mut self, now: Now, fact: Fact) -> Option<RecordKey> {
-        let signed = self.sign(now, fact)?;
-        let key = signed.record.key();
+    /// This node says something of itself. Gives the register and the stamp that are to be durable
+    /// for it; nothing where it stands already.
+    pub(crate) fn say_own(&mut self, now: Now, fact: Fact) -> Option<(RecordKey, Stamp)> {
+        let signed = match self.sign(now, fact) {
+            Ok(signed) => signed,
+            Err(stands) => return stands,
+        };
+        let (key, stamp) = (signed.record.key(), signed.record.stamp);
         let room = self.own.waiting.len() < OWN_WAITING_MAX;
         kernel::sometimes!(!room, "gossip store: too many own records wait");
         if room || self.own.waiting.contains_key(&key) {
-            self.own.waiting.insert(key, (None, signed));
+            self.own.waiting.insert(key, signed);
         }
-        Some(key)
+        Some((key, stamp))
     }
 
-    fn sign(&self, now: Now, fact: Fact) -> Option<SignedRecord> {
-        let Fact {
-            class,
-            kind,
-            id,
-            value,
-            after,
-        } = fact;
-        let key = RecordKey::of(kind, self.seed.me, &id);
-        let waiting = self.own.waiting.get(&key).map(|(_, signed)| signed);
+    /// The record of a fact. Where it stands already: what it waits for, if it is not durable yet.
+    fn sign(&self, now: Now, fact: Fact) -> Result<SignedRecord, Option<(RecordKey, Stamp)>> {
+        let key = RecordKey::of(fact.kind, self.seed.me, &fact.id);
+        let waiting = self.own.newest(&key);
         let known = waiting.or_else(|| self.registers.get(&key));
-        let is_as_it_was = match known {
+        let stands = match known {
             Some(known) => {
                 let record = &known.record;
-                record.value == value && record.class == class && record.stamp > after
+                let is_same = record.value == fact.value && record.class == fact.class;
+                is_same && record.stamp > fact.after
             }
-            None => value.is_none(),
+            None => fact.value.is_none(),
         };
-        if is_as_it_was {
-            return None;
+        if stands {
+            return Err(waiting.map(|signed| (key, signed.record.stamp)));
         }
         let last = known.map_or(0, |known| known.record.stamp.0 + 1);
-        let last = last.max(after.0 + u64::from(after > Stamp(0)));
+        let last = last.max(fact.after.0 + u64::from(fact.after > Stamp(0)));
         let record = Record {
             network: self.seed.network,
-            class,
-            kind,
+            class: fact.class,
+            kind: fact.kind,
             author: self.seed.me,
-            id,
+            id: fact.id,
             stamp: Stamp(now.wall.0.max(last)),
-            value,
+            value: fact.value,
         };
         let signature = self.signer.sign(&record.signing_bytes());
-        Some(SignedRecord { record, signature })
+        Ok(SignedRecord { record, signature })
     }
 
     /// Writes own records that no commit writes yet.
     pub(crate) fn write_own(&mut self, out: &mut Outbox) {
-        if self.writing.rests() || !self.own.is_waiting() {
+        if self.writing.rests() || self.own.waiting.is_empty() {
             return;
         }
         let token = self.writing.next_token();
-        let mut writes = Vec::new();
-        for (key, (of, signed)) in &mut self.own.waiting {
-            if of.is_none() {
-                *of = Some(token);
-                writes.push((
-                    crate::writing::row(&self.seed, *key),
-                    Some(value_of(signed)),
-                ));
-            }
-        }
+        let records = std::mem::take(&mut self.own.waiting);
+        let writes = records.iter().map(|(key, signed)| {
+            let value = value_of(signed);
+            (crate::writing::row(&self.seed, *key), Some(value))
+        });
         out.tell(Letter::Store(Command::Commit {
             asker: asker(&self.seed),
             token,
-            writes,
+            writes: writes.collect(),
         }));
+        let records = records.into_values().collect();
+        self.own.in_flight.insert(token, records);
     }
 
     /// Own records are durable: now they may be said.
     pub(crate) fn on_committed(&mut self, now: Now, token: Token, out: &mut Outbox) {
-        if self.wrote(now.mono, token, true) || self.wrote_setting(token, true, out) {
+        if self.wrote(now.mono, token, true) || self.wrote_settings(token, true, out) {
             return;
         }
-        let mut durable = Vec::new();
-        for (key, signed) in self.own.of(token) {
-            if let Ok(true) = self.merge(now.wall, &signed) {
-                self.own.unsaid.insert(key);
-                self.own.say_at.get_or_insert(now.mono + SAY_WAIT);
+        let records = self.own.in_flight.remove(&token);
+        for signed in records.into_iter().flatten() {
+            let (key, stamp) = (signed.record.key(), signed.record.stamp);
+            match self.merge(now.wall, &signed) {
+                Ok(is_news) => {
+                    if is_news {
+                        self.own.unsaid.insert(key);
+                        self.own.say_at.get_or_insert(now.mono + SAY_WAIT);
+                    }
+                    self.is_written(&key);
+                    let replies = self.admin.are_durable(key, stamp);
+                    tell_waiting(replies, None, out);
+                }
+                Err(why) => self.does_not_count(key, stamp, why, out),
             }
-            self.registers.is_written(&key);
-            durable.push(key);
         }
-        tell_waiting(self.admin.are_durable(&durable), true, out);
+    }
+
+    /// An own record is durable and has no place: its row goes.
+    fn does_not_count(&mut self, key: RecordKey, stamp: Stamp, _why: Refused, out: &mut Outbox) {
+        kernel::sometimes!(true, "gossip store: an own record has no place");
+        self.registers.changed_again([key]);
+        let replies = self.admin.are_not_durable(key, stamp);
+        tell_waiting(replies, Some(NO_ROOM), out);
     }
 
     /// What a human waits for is refused; what else this node says is written again.
     pub(crate) fn on_commit_failed(&mut self, now: Mono, token: Token, out: &mut Outbox) {
-        if self.wrote(now, token, false) || self.wrote_setting(token, false, out) {
+        if self.wrote(now, token, false) || self.wrote_settings(token, false, out) {
             return;
         }
-        let mut refused = Vec::new();
-        for (key, signed) in self.own.of(token) {
-            if self.admin.waits_for(&key) {
-                refused.push(key);
+        let records = self.own.in_flight.remove(&token);
+        for signed in records.into_iter().flatten() {
+            let (key, stamp) = (signed.record.key(), signed.record.stamp);
+            let newer = self.own.newest(&key);
+            if newer.is_some_and(|newer| newer.record.stamp > stamp) {
+                // Whoever waits for this one waits for that one now.
                 continue;
             }
-            self.own.waiting.entry(key).or_insert((None, signed));
+            let replies = self.admin.are_not_durable(key, stamp);
+            if replies.is_empty() {
+                self.own.wait(signed);
+            }
+            tell_waiting(replies, Some(NOT_WRITTEN), out);
         }
-        tell_waiting(self.admin.are_not_durable(&refused), false, out);
         self.writing.rest(now);
     }
 

@@ -294,6 +294,24 @@ impl Registers {
         *self.authors.entry(author).or_default().ground(ground) = true;
     }
 
+    /// Whether there is no room for another register, but for the first one of an author.
+    pub(crate) fn is_full(&self) -> bool {
+        self.registers.len() >= RECORDS_MAX
+    }
+
+    /// The greatest stamp that is in force under this id of a kind, of other authors.
+    pub(crate) fn newest_of_others(&self, kind: Kind, id: &str) -> Stamp {
+        let of_it = |signed: &&SignedRecord| {
+            let record = &signed.record;
+            record.kind == kind && &*record.id == id && record.author != self.me
+        };
+        let stamps = self
+            .in_force()
+            .filter(of_it)
+            .map(|signed| signed.record.stamp);
+        stamps.max().unwrap_or_default()
+    }
+
     /// How many registers an author has.
     pub(crate) fn count_of(&self, author: NodeId) -> usize {
         self.authors.get(&author).map_or(0, |of| of.by_age.len())
@@ -333,8 +351,9 @@ impl Registers {
     }
 
     /// What time changes: records that were from the future are in force, and deletions of long
-    /// ago are forgotten.
-    pub(crate) fn advance(&mut self, now: Wall) {
+    /// ago are forgotten. Whether there were any.
+    pub(crate) fn advance(&mut self, now: Wall) -> bool {
+        let before = (self.parked.len(), self.registers.len());
         while let Some((stamp, key)) = self.parked.first().copied()
             && stamp.0 <= now.0.saturating_add(AHEAD_MAX)
         {
@@ -354,6 +373,7 @@ impl Registers {
             kernel::sometimes!(true, "gossip store: a deletion is forgotten");
             self.take(&key);
         }
+        before != (self.parked.len(), self.registers.len())
     }
 
     /// The wall time at which [`Registers::advance`] has something to do.
@@ -365,9 +385,15 @@ impl Registers {
         due.into_iter().chain(old).min()
     }
 
-    /// At most so many registers that changed since the database was told, and what they hold now.
-    pub(crate) fn take_changes(&mut self, most: usize) -> Vec<(RecordKey, Option<SignedRecord>)> {
-        let keys: Vec<_> = self.changed.iter().take(most).copied().collect();
+    /// At most so many registers that changed since the database was told, and what they hold now;
+    /// but for those that another commit writes.
+    pub(crate) fn take_changes(
+        &mut self,
+        most: usize,
+        but: &BTreeSet<RecordKey>,
+    ) -> Vec<(RecordKey, Option<SignedRecord>)> {
+        let changed = self.changed.iter().filter(|key| !but.contains(key));
+        let keys: Vec<_> = changed.take(most).copied().collect();
         let with_value = |key: RecordKey| (key, self.get(&key).cloned());
         let changes = keys.iter().map(|key| with_value(*key)).collect();
         for key in &keys {
@@ -452,7 +478,7 @@ fn digest_of(signed: &SignedRecord) -> Digest {
 }
 
 /// The class that a known kind always has.
-const fn class_of(kind: Kind) -> Option<RecordClass> {
+pub(crate) const fn class_of(kind: Kind) -> Option<RecordClass> {
     match kind {
         Kind::CAPABILITIES | Kind::REVOCATION | Kind::SESSION_CATALOG => Some(RecordClass::Public),
         Kind::PROMPT | Kind::TOOL_PERMISSION => Some(RecordClass::Gated),

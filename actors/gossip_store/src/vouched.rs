@@ -66,7 +66,7 @@ impl Vouched {
         author: NodeId,
         credential: Credential,
     ) -> Result<Option<NodeId>, NoPlace> {
-        let ticket = ticket_of(&credential);
+        let ticket = credential.ticket();
         if ticket.is_some_and(|ticket| self.revoked.contains(&ticket)) {
             return Err(NoPlace::Revoked);
         }
@@ -83,7 +83,7 @@ impl Vouched {
         if let Some(evicted) = evicted {
             self.remove(evicted);
         }
-        if let Some(end) = end_of(&credential) {
+        if let Some(end) = credential.expires() {
             self.by_end.insert((end, author));
         }
         self.weigh(ticket, |authors| authors.insert(author));
@@ -109,10 +109,10 @@ impl Vouched {
         let Some(credential) = self.authors.remove(&author) else {
             return false;
         };
-        if let Some(end) = end_of(&credential) {
+        if let Some(end) = credential.expires() {
             self.by_end.remove(&(end, author));
         }
-        self.weigh(ticket_of(&credential), |authors| authors.remove(&author));
+        self.weigh(credential.ticket(), |authors| authors.remove(&author));
         self.changed.insert(author);
         true
     }
@@ -198,22 +198,8 @@ impl Vouched {
     }
 }
 
-const fn ticket_of(credential: &Credential) -> Option<TicketKey> {
-    match credential {
-        Credential::Owner { .. } => None,
-        Credential::Ticket { grant, .. } => Some(grant.grant.ticket),
-    }
-}
-
 /// Whether a membership ends no sooner than by the other proof.
 fn lasts_longer(known: &Credential, other: &Credential) -> bool {
-    let end = |of| end_of(of).unwrap_or(Wall(u64::MAX));
+    let end = |of: &Credential| of.expires().unwrap_or(Wall(u64::MAX));
     end(known) >= end(other)
-}
-
-const fn end_of(credential: &Credential) -> Option<Wall> {
-    match credential {
-        Credential::Owner { .. } => None,
-        Credential::Ticket { grant, .. } => grant.grant.expires,
-    }
 }

@@ -124,7 +124,7 @@ impl GossipStore {
                 gone.push(key);
             }
         }
-        self.registers.take_changes(usize::MAX);
+        self.registers.take_changes(usize::MAX, &BTreeSet::new());
         self.registers.changed_again(gone);
         Ok(())
     }
@@ -155,8 +155,11 @@ impl GossipStore {
         if waits || !(self.registers.has_changes() || self.vouched.has_changes()) {
             return;
         }
-        let changes = self.registers.take_changes(WRITES_MAX);
+        let changes = self.registers.take_changes(WRITES_MAX, &self.own.pending());
         let authors = self.vouched.take_changes(WRITES_MAX);
+        if changes.is_empty() && authors.is_empty() {
+            return;
+        }
         let under_way = UnderWay {
             token: self.writing.next_token(),
             keys: changes.iter().map(|(key, _)| *key).collect(),
@@ -192,6 +195,14 @@ impl GossipStore {
             self.writing.rest(now);
         }
         true
+    }
+
+    /// What a register holds is durable, unless an older value of it is being written.
+    pub(crate) fn is_written(&mut self, key: &RecordKey) {
+        let under_way = self.writing.under_way.as_ref();
+        if under_way.is_none_or(|of| !of.keys.contains(key)) {
+            self.registers.is_written(key);
+        }
     }
 
     fn write_again(&mut self, lost: UnderWay) {

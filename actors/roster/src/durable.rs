@@ -1,7 +1,7 @@
 //! What survives a restart: rows in the database, and what waits for their being written.
 
 use crate::Roster;
-use crate::members::{Known, Member, is_over};
+use crate::members::{Known, Member};
 use crate::tickets::Revocation;
 use bytes::Bytes;
 use kernel::{Deadline, Outbox};
@@ -269,7 +269,7 @@ impl Roster {
         for (peer, (record, credential, known)) in members {
             if peer == self.seed.me {
                 self.advert.restored(record);
-            } else if is_over(&credential, now.wall) || self.tickets.is_revoked(&credential) {
+            } else if credential.is_over(now.wall) || self.tickets.is_revoked(&credential) {
                 kernel::sometimes!(true, "roster: a stored member is a member no more");
                 // Its row goes with the next sweep's writes.
                 self.table

@@ -2,7 +2,7 @@
 //! page at a time, and then of what changes.
 
 use crate::Roster;
-use crate::members::{NoRoom, is_over};
+use crate::members::NoRoom;
 use crate::verify::{ed25519, verify_introduction};
 use kernel::{Outbox, Signed};
 use messages::limits::INTRODUCTIONS_MAX;
@@ -56,7 +56,7 @@ impl Roster {
             .filter(|peer| self.sessions.is_active(*peer));
         let entries = here.filter_map(|peer| self.table.introduction(peer));
         let entries: Vec<Introduction> = entries
-            .filter(|entry| !is_over(&entry.credential, now.wall))
+            .filter(|entry| !entry.credential.is_over(now.wall))
             .collect();
         kernel::sometimes!(
             entries.len() > 1,
@@ -159,7 +159,7 @@ impl Roster {
             }
             last = Some(member);
             let entry = self.table.introduction(member).filter(|_| member != peer);
-            page.extend(entry.filter(|entry| !is_over(&entry.credential, now.wall)));
+            page.extend(entry.filter(|entry| !entry.credential.is_over(now.wall)));
         }
         self.introduce(peer, page, out);
         None

@@ -73,7 +73,7 @@ impl Known {
 
 impl Member {
     fn lane(&self) -> Lane {
-        let (ticket, via) = (ticket_of(&self.credential), self.via);
+        let (ticket, via) = (self.credential.ticket(), self.via);
         Lane { ticket, via }
     }
 
@@ -186,7 +186,7 @@ impl Table {
         kernel::sometimes!(self.is_full(), "roster: the members are too many");
         let evicted = match self.is_full() {
             true => {
-                let gives_way = self.tally.gives_way(ticket_of(credential), now);
+                let gives_way = self.tally.gives_way(credential.ticket(), now);
                 Some(gives_way.ok_or(NoRoom)?)
             }
             false => None,
@@ -276,7 +276,7 @@ impl Table {
     pub(crate) fn has_room_for(&self, entry: &Introduction, from: NodeId) -> bool {
         match self.members.get(&entry.record.record.author) {
             Some(known) if known.is_judged() => true,
-            Some(known) if ticket_of(&known.credential) == ticket_of(&entry.credential) => true,
+            Some(known) if known.credential.ticket() == entry.credential.ticket() => true,
             known => {
                 let full = self.is_full() && known.is_none();
                 self.tally.room(lane_of(entry, from), full) != Room::None
@@ -296,7 +296,7 @@ impl Table {
         let lane = lane_of(entry, from);
         let known = self.members.get(&author);
         let is_same =
-            |known: &Member| known.is_judged() || ticket_of(&known.credential) == lane.ticket;
+            |known: &Member| known.is_judged() || known.credential.ticket() == lane.ticket;
         let same = known.is_some_and(is_same);
         let evicted = match self.tally.room(lane, self.is_full() && known.is_none()) {
             Room::Free => None,
@@ -362,7 +362,7 @@ impl Table {
     }
 
     pub(crate) fn by_ticket(&self, ticket: TicketKey) -> Vec<NodeId> {
-        let came_by = |member: &Member| ticket_of(&member.credential) == Some(ticket);
+        let came_by = |member: &Member| member.credential.ticket() == Some(ticket);
         let found = self.members.iter().filter(|(_, member)| came_by(member));
         found.map(|(peer, _)| *peer).collect()
     }
@@ -371,7 +371,7 @@ impl Table {
         let over = self
             .members
             .iter()
-            .filter(|(_, member)| is_over(&member.credential, now));
+            .filter(|(_, member)| member.credential.is_over(now));
         over.map(|(peer, _)| *peer).collect()
     }
 
@@ -409,26 +409,8 @@ impl Table {
 /// Where an introduction is counted.
 fn lane_of(entry: &Introduction, from: NodeId) -> Lane {
     Lane {
-        ticket: ticket_of(&entry.credential),
+        ticket: entry.credential.ticket(),
         via: Via::Peer(from),
-    }
-}
-
-/// The ticket that a credential was made from.
-pub(crate) fn ticket_of(credential: &Credential) -> Option<TicketKey> {
-    match credential {
-        Credential::Owner { .. } => None,
-        Credential::Ticket { grant, .. } => Some(grant.grant.ticket),
-    }
-}
-
-/// Whether the membership has ended by itself.
-pub(crate) fn is_over(credential: &Credential, now: Wall) -> bool {
-    match credential {
-        Credential::Owner { .. } => false,
-        Credential::Ticket { grant, .. } => {
-            grant.grant.expires.is_some_and(|expires| expires <= now)
-        }
     }
 }
 

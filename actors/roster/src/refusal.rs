@@ -1,7 +1,6 @@
 //! Whether this node itself still belongs.
 
 use crate::Roster;
-use crate::members::is_over;
 use crate::verify::{ed25519, verify_credential};
 use kernel::Signed;
 use messages::wire::latest::Deny;
@@ -38,7 +37,7 @@ impl Roster {
     /// A peer says that this node's membership is over.
     pub(crate) fn on_own_refusal(&mut self, now: Now, peer: NodeId, why: &Deny) {
         let credential = &self.seed.credential;
-        let by_itself = *why == Deny::Expired && is_over(credential, now.wall);
+        let by_itself = *why == Deny::Expired && credential.is_over(now.wall);
         let by_owner = peer == self.seed.owner || self.tickets.is_revoked(credential);
         if by_itself || by_owner {
             self.on_proven_refusal(why.clone());
@@ -64,7 +63,7 @@ impl Roster {
     /// A peer admits this node: that outweighs the word of any other, but not the owner's.
     pub(crate) fn on_own_admission(&mut self, now: Now, peer: NodeId) {
         let credential = &self.seed.credential;
-        let over = is_over(credential, now.wall) || self.tickets.is_revoked(credential);
+        let over = credential.is_over(now.wall) || self.tickets.is_revoked(credential);
         let proven = self.refused.as_ref().is_some_and(|refused| refused.proven);
         if !over && (!proven || peer == self.seed.owner) {
             self.refused = None;
@@ -78,7 +77,7 @@ impl Roster {
         if self.refused.as_ref().is_some_and(|refused| refused.proven) {
             return;
         }
-        if is_over(credential, now.wall) {
+        if credential.is_over(now.wall) {
             self.on_proven_refusal(Deny::Expired);
         } else if self.tickets.is_revoked(credential) {
             self.on_proven_refusal(Deny::Revoked);

@@ -3,7 +3,7 @@
 mod letters;
 
 use crate::Roster;
-use crate::members::{NoRoom, ticket_of};
+use crate::members::NoRoom;
 use kernel::{Child, Exit, How, Outbox, Restart};
 use messages::limits::HANDSHAKES_MAX;
 use messages::peer_session::{self, Ended, LinkLoss, Verdict};
@@ -343,7 +343,7 @@ impl Roster {
             self.forget_dials(evicted);
         }
         if let Some(session) = self.sessions.map.get_mut(&peer) {
-            session.ticket = ticket_of(credential);
+            session.ticket = credential.ticket();
         }
         Ok(until)
     }

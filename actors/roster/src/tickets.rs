@@ -2,7 +2,6 @@
 
 use crate::Roster;
 use crate::durable::{Issued, PENDING_MAX, What};
-use crate::members::ticket_of;
 use crate::verify::{ed25519, revoked_ticket, verify_record, verify_revocation};
 use bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -64,7 +63,9 @@ impl Tickets {
     }
 
     pub(crate) fn is_revoked(&self, credential: &Credential) -> bool {
-        ticket_of(credential).is_some_and(|ticket| self.revoked.contains_key(&ticket))
+        credential
+            .ticket()
+            .is_some_and(|ticket| self.revoked.contains_key(&ticket))
     }
 
     /// Revocations after `from`, in order.
@@ -302,7 +303,7 @@ impl Roster {
             for peer in self.table.by_ticket(*ticket) {
                 self.forget_member(peer);
             }
-            if ticket_of(&self.seed.credential) == Some(*ticket) {
+            if self.seed.credential.ticket() == Some(*ticket) {
                 self.on_proven_refusal(Deny::Revoked);
             }
             for peer in self.sessions.active_peers() {

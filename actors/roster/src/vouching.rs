@@ -2,7 +2,6 @@
 //! heard of, and those of members for whoever has had records of theirs.
 
 use crate::Roster;
-use crate::members::is_over;
 use kernel::Outbox;
 use messages::gossip_store::Input;
 use messages::wire::latest::{AUTHORS_MAX, Gossip};
@@ -65,7 +64,7 @@ impl Roster {
             true => &self.seed.credential,
             false => &self.table.get(author)?.credential,
         };
-        Some(known).filter(|credential| !is_over(credential, now))
+        Some(known).filter(|credential| !credential.is_over(now))
     }
 
     /// Whom a withdrawn ticket made an author, the gossip store knows.

@@ -3,15 +3,19 @@
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// One line for people and scripts.
+/// One line for people and scripts. What other members wrote may be part of it: it moves no cursor
+/// and begins no line of its own.
 pub(crate) fn line(text: &str) {
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let text: String = text.chars().map(plain).collect();
     // A reader that went away wants no more lines.
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// A JSON value.
 pub(crate) fn json(value: &Value) {
-    line(&format!("{value:#}"));
+    // JSON has no control characters of its own.
+    let _ = writeln!(io::stdout().lock(), "{value:#}");
 }
 
 /// An error and its causes as one sentence. A cause that is part of what was said is not said

@@ -19,7 +19,8 @@ pub struct SharedPrompt {
     pub system: Label<PROMPT_TEXT_BYTES_MAX>,
     /// What a human's first message begins with.
     pub user: Label<PROMPT_TEXT_BYTES_MAX>,
-    /// Its author removes the prompt of this id that others wrote.
+    /// Its author removes the prompt of this id, whoever wrote it. A deletion would be forgotten
+    /// after a month, and whoever kept the prompt could bring it back.
     pub removed: bool,
 }
 
@@ -76,6 +77,9 @@ pub struct ToolPermission {
     pub mode: ToolMode,
     /// Commands that run without being asked, to the letter.
     pub always_accept: List<Label<COMMAND_BYTES_MAX>, COMMANDS_MAX>,
+    /// Its author has no setting any more. A deletion would be forgotten after a month, and whoever
+    /// kept the setting could bring it back.
+    pub unset: bool,
 }
 
 impl ToolPermission {
@@ -84,7 +88,11 @@ impl ToolPermission {
     /// # Errors
     /// [`RecordError::TooLarge`] where the fields together exceed [`RECORD_BYTES_MAX`].
     pub fn encode(&self) -> Result<Bytes, RecordError> {
-        let fields = [field(1, &self.mode), field(2, &self.always_accept)];
+        let fields = [
+            field(1, &self.mode),
+            field(2, &self.always_accept),
+            field(3, &self.unset),
+        ];
         encode_fields(&fields, RECORD_BYTES_MAX)
     }
 
@@ -98,6 +106,7 @@ impl ToolPermission {
             match tag {
                 1 => read.mode = value(body),
                 2 => read.always_accept = value(body),
+                3 => read.unset = value(body),
                 _ => {}
             }
         }

@@ -2,10 +2,12 @@
 
 use crate::permissions::permission;
 use crate::prompts::said;
+use bytes::Bytes;
 use messages::gossip_store::{Fact, Shared};
 use messages::limits::NAME_BYTES_MAX;
 use messages::{
-    Kind, Label, RecordClass, RecordError, SharedPrompt, Stamp, ToolMode, ToolPermission,
+    Kind, Label, RecordClass, RecordError, SharedPrompt, SignedRecord, Stamp, ToolMode,
+    ToolPermission,
 };
 
 /// Why nothing is changed.
@@ -62,13 +64,33 @@ fn id(what: &'static str, text: &str) -> Result<Label<NAME_BYTES_MAX>, EditError
     }
 }
 
-fn fact(kind: Kind, id: Label<NAME_BYTES_MAX>, after: Stamp) -> Fact {
+/// What this node says under an id from now on, if it has said nothing else meanwhile.
+fn fact(shared: &Shared, kind: Kind, id: Label<NAME_BYTES_MAX>, value: Bytes) -> Fact {
+    let of_it = |signed: &&SignedRecord| {
+        let record = &signed.record;
+        record.kind == kind && record.id == id
+    };
+    let (own, others): (Vec<&SignedRecord>, Vec<_>) = shared
+        .records
+        .iter()
+        .filter(of_it)
+        .partition(|signed| signed.record.author == shared.me);
+    let newest = |of: &[&SignedRecord]| {
+        let stamps = of.iter().map(|signed| signed.record.stamp);
+        stamps.max().unwrap_or_default()
+    };
+    let after = match kind {
+        // Of permissions none takes the place of another's.
+        Kind::TOOL_PERMISSION => Stamp(0),
+        _ => newest(&others),
+    };
     Fact {
         class: RecordClass::Gated,
         kind,
         id,
-        value: None,
+        value: Some(value),
         after,
+        expects: Some(newest(&own)),
     }
 }
 
@@ -83,9 +105,6 @@ pub fn edit_prompt(
     is_new: bool,
 ) -> Result<Fact, EditError> {
     let known = said(shared).remove(which);
-    let after = known
-        .as_ref()
-        .map_or(Stamp(0), |known| known.record.record.stamp);
     let known = known.and_then(|known| known.prompt);
     let mut prompt = match known {
         Some(_) if is_new => return Err(EditError::Exists(which.to_owned())),
@@ -101,38 +120,25 @@ pub fn edit_prompt(
     if let Some(user) = &edit.user {
         prompt.user = label("the user prompt", user)?;
     }
-    let mut fact = fact(Kind::PROMPT, id("the id", which)?, after);
-    fact.value = Some(prompt.encode()?);
-    Ok(fact)
+    let which = id("the id", which)?;
+    Ok(fact(shared, Kind::PROMPT, which, prompt.encode()?))
 }
 
-/// Removes a prompt for all who trust this node. One that others wrote is removed by a word that
-/// stays for as long as theirs may: a deletion is forgotten after a month.
+/// Removes a prompt for all who trust this node, whoever wrote it.
 ///
 /// # Errors
 /// [`EditError::NoSuchPrompt`].
 pub fn remove_prompt(shared: &Shared, which: &str) -> Result<Fact, EditError> {
     let known = said(shared).remove(which);
-    let known = known.filter(|known| known.prompt.is_some());
-    let known = known.ok_or_else(|| EditError::NoSuchPrompt(which.to_owned()))?;
-    let mut fact = fact(
-        Kind::PROMPT,
-        id("the id", which)?,
-        known.record.record.stamp,
-    );
-    let is_of_others = |signed: &messages::SignedRecord| {
-        let record = &signed.record;
-        let is_it = record.kind == Kind::PROMPT && &*record.id == which;
-        is_it && record.author != shared.me && record.value.is_some()
-    };
-    if shared.records.iter().any(is_of_others) {
-        let removed = SharedPrompt {
-            removed: true,
-            ..SharedPrompt::default()
-        };
-        fact.value = Some(removed.encode()?);
+    if known.is_none_or(|known| known.prompt.is_none()) {
+        return Err(EditError::NoSuchPrompt(which.to_owned()));
     }
-    Ok(fact)
+    let removed = SharedPrompt {
+        removed: true,
+        ..SharedPrompt::default()
+    };
+    let which = id("the id", which)?;
+    Ok(fact(shared, Kind::PROMPT, which, removed.encode()?))
 }
 
 /// Another setting for a tool.
@@ -157,15 +163,23 @@ pub fn edit_permission(
             .try_into()
             .map_err(|_| EditError::TooMany(messages::limits::COMMANDS_MAX))?;
     }
-    let mut fact = fact(Kind::TOOL_PERMISSION, id("the tool", tool)?, Stamp(0));
-    fact.value = Some(setting.encode()?);
-    Ok(fact)
+    let tool = id("the tool", tool)?;
+    Ok(fact(shared, Kind::TOOL_PERMISSION, tool, setting.encode()?))
 }
 
-/// Takes this node's own setting for a tool back.
+/// Takes this node's own setting for a tool back; nothing where it has none.
 ///
 /// # Errors
 /// [`EditError`].
-pub fn unset_permission(tool: &str) -> Result<Fact, EditError> {
-    Ok(fact(Kind::TOOL_PERMISSION, id("the tool", tool)?, Stamp(0)))
+pub fn unset_permission(shared: &Shared, tool: &str) -> Result<Option<Fact>, EditError> {
+    if permission(shared, tool).own.is_none() {
+        return Ok(None);
+    }
+    let unset = ToolPermission {
+        unset: true,
+        ..ToolPermission::default()
+    };
+    let tool = id("the tool", tool)?;
+    let value = unset.encode()?;
+    Ok(Some(fact(shared, Kind::TOOL_PERMISSION, tool, value)))
 }

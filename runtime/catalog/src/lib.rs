@@ -6,7 +6,8 @@
 //!
 //! Prompts of one id: the newest of what trusted members say counts, or this node's own, as the
 //! network is set. Permissions of one tool: the strictest of this node's own setting and those of
-//! trusted members. Others can tighten what a tool may do here, and never loosen it.
+//! trusted members. Others can tighten what a tool may do here, and never loosen it; where their
+//! settings were too many to be looked at, a human is asked.
 
 mod edit;
 mod permissions;
@@ -19,22 +20,14 @@ pub use edit::{remove_prompt, unset_permission};
 pub use permissions::{Decision, Effective, decide, permission, permissions};
 pub use prompts::{PromptRow, prompt, prompts};
 
-use messages::gossip_store::{Shared, Trusted};
-use messages::{Kind, NodeId, SignedRecord};
-
-/// Whether what a member says counts here.
-fn is_trusted(shared: &Shared, author: NodeId) -> bool {
-    author == shared.me
-        || match &shared.settings.trusted {
-            Trusted::All => true,
-            Trusted::Only(nodes) => nodes.contains(&author),
-        }
-}
+use messages::gossip_store::Shared;
+use messages::{Kind, SignedRecord};
 
 /// The records of a kind whose authors count, deletions included.
 fn counted(shared: &Shared, kind: Kind) -> impl Iterator<Item = &SignedRecord> {
     let of_kind = shared.records.iter();
     of_kind.filter(move |signed| {
-        signed.record.kind == kind && is_trusted(shared, signed.record.author)
+        let author = signed.record.author;
+        signed.record.kind == kind && shared.settings.trusts(shared.me, author)
     })
 }

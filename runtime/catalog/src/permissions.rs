@@ -35,11 +35,11 @@ pub struct Effective {
 #[must_use]
 pub fn permissions(shared: &Shared) -> Vec<Effective> {
     let tools: BTreeSet<&str> = counted(shared, Kind::TOOL_PERMISSION)
-        .filter(|signed| signed.record.value.is_some())
         .map(|signed| &*signed.record.id)
         .collect();
     tools
         .into_iter()
+        .filter(|tool| !settings(shared, tool).is_empty())
         .map(|tool| permission(shared, tool))
         .collect()
 }
@@ -52,13 +52,14 @@ pub fn permission(shared: &Shared, tool: &str) -> Effective {
     let mine = own.clone().unwrap_or_default();
     let with_default = || settings.values().chain(own.is_none().then_some(&mine));
     let mode = with_default().map(|one| one.mode).max().unwrap_or_default();
+    let mode = mode.max(least(shared));
     let asks: Vec<BTreeSet<&str>> = with_default()
         .filter(|one| one.mode == ToolMode::Ask)
         .map(|one| one.always_accept.iter().map(|text| &**text).collect())
         .collect();
     let always_accept = match mode {
-        ToolMode::Ask => common(&asks),
-        ToolMode::AcceptAll | ToolMode::Denied => Vec::new(),
+        ToolMode::Ask if shared.left_out == 0 => common(&asks),
+        ToolMode::Ask | ToolMode::AcceptAll | ToolMode::Denied => Vec::new(),
     };
     let tightens = |(author, one): (&NodeId, &ToolPermission)| {
         (*author != shared.me && is_stricter(one, &mine)).then_some(*author)
@@ -79,7 +80,19 @@ pub fn decide(shared: &Shared, tool: &str, command: &str) -> Decision {
     let settings = settings(shared, tool);
     let own = settings.get(&shared.me).cloned().unwrap_or_default();
     let others = settings.values().map(|one| of_one(one, command));
-    others.fold(of_one(&own, command), Decision::max)
+    let least = match shared.left_out {
+        0 => Decision::Run,
+        _ => Decision::Ask,
+    };
+    others.fold(of_one(&own, command).max(least), Decision::max)
+}
+
+/// Where not all settings could be looked at, nothing runs without being asked.
+const fn least(shared: &Shared) -> ToolMode {
+    match shared.left_out {
+        0 => ToolMode::AcceptAll,
+        _ => ToolMode::Ask,
+    }
 }
 
 /// What one setting makes of a command.
@@ -124,7 +137,7 @@ fn settings(shared: &Shared, tool: &str) -> BTreeMap<NodeId, ToolPermission> {
     let read = of_tool.filter_map(|signed| {
         let value = signed.record.value.as_ref()?;
         let setting = ToolPermission::decode(value).unwrap_or_default();
-        Some((signed.record.author, setting))
+        (!setting.unset).then_some((signed.record.author, setting))
     });
     read.collect()
 }

@@ -1,9 +1,9 @@
 //! What counts, for whom, and what becomes of an edit.
 
 use super::*;
-use messages::gossip_store::{Fact, PromptPolicy, Settings};
+use messages::gossip_store::{Fact, PromptPolicy, Settings, Trusted};
 use messages::{
-    Label, List, NetworkId, Record, RecordClass, SharedPrompt, Signature, Stamp, ToolMode,
+    Label, List, NetworkId, NodeId, Record, RecordClass, SharedPrompt, Signature, Stamp, ToolMode,
     ToolPermission,
 };
 
@@ -73,6 +73,11 @@ fn sets(shared: &mut Shared, author: NodeId, tool: &str, mode: ToolMode, command
     };
     let fact = edit_permission(&seen_by(shared, author), tool, &edit).unwrap();
     says(shared, author, 10, fact);
+}
+
+fn unsets(shared: &mut Shared, author: NodeId, tool: &str) {
+    let fact = unset_permission(&seen_by(shared, author), tool).unwrap();
+    says(shared, author, 20, fact.expect("a setting"));
 }
 
 #[test]
@@ -147,7 +152,10 @@ fn what_is_removed_stays_so_also_where_others_wrote_it() {
     let own = edit_prompt(&shared, "mine", &named("x"), true).unwrap();
     says(&mut shared, ME, 100, own);
     let fact = remove_prompt(&shared, "mine").unwrap();
-    assert_eq!(fact.value, None, "nobody else has it");
+    assert!(
+        fact.value.is_some(),
+        "a deletion is forgotten after a month"
+    );
     says(&mut shared, ME, 101, fact);
     assert_eq!(prompts(&shared), []);
     let theirs = edit_prompt(&seen_by(&shared, ANN), "theirs", &named("x"), true).unwrap();
@@ -242,11 +250,13 @@ fn others_never_loosen_and_what_they_withdraw_gives_back_the_own_setting() {
     assert_eq!(decide(&shared, "shell", "ls"), Decision::Run);
     sets(&mut shared, BOB, "shell", ToolMode::Denied, &[]);
     assert_eq!(decide(&shared, "shell", "ls"), Decision::Refuse);
-    says(&mut shared, BOB, 20, unset_permission("shell").unwrap());
+    unsets(&mut shared, BOB, "shell");
     assert_eq!(decide(&shared, "shell", "ls"), Decision::Run);
-    says(&mut shared, ME, 20, unset_permission("shell").unwrap());
+    unsets(&mut shared, ME, "shell");
     assert_eq!(decide(&shared, "shell", "ls"), Decision::Ask);
     assert_eq!(permission(&shared, "shell").own, None);
+    assert_eq!(permissions(&shared).len(), 1, "what Ann says is shown");
+    assert_eq!(unset_permission(&shared, "shell"), Ok(None));
 }
 
 #[test]
@@ -281,7 +291,9 @@ fn whoever_is_not_trusted_tightens_nothing() {
 fn values_that_cannot_be_read_ask() {
     let mut shared = shared();
     sets(&mut shared, ME, "shell", ToolMode::AcceptAll, &[]);
-    let mut fact = unset_permission("shell").unwrap();
+    let mut fact = unset_permission(&shared, "shell")
+        .unwrap()
+        .expect("a setting");
     fact.value = Some(b"\xff\xff".to_vec().into());
     says(&mut shared, ANN, 1, fact.clone());
     assert_eq!(decide(&shared, "shell", "ls"), Decision::Ask);
@@ -291,4 +303,39 @@ fn values_that_cannot_be_read_ask() {
     says(&mut shared, ANN, 1, fact);
     assert_eq!(prompts(&shared), []);
     assert!(SharedPrompt::decode(b"\xff").is_err() && ToolPermission::decode(b"\xff").is_err());
+}
+
+#[test]
+fn where_settings_were_left_out_a_human_is_asked() {
+    let mut shared = shared();
+    sets(&mut shared, ME, "shell", ToolMode::AcceptAll, &[]);
+    sets(&mut shared, ME, "write_file", ToolMode::Ask, &["notes"]);
+    sets(&mut shared, ME, "other", ToolMode::Denied, &[]);
+    shared.left_out = 1;
+    assert_eq!(decide(&shared, "shell", "ls"), Decision::Ask);
+    assert_eq!(permission(&shared, "shell").mode, ToolMode::Ask);
+    assert_eq!(decide(&shared, "write_file", "notes"), Decision::Ask);
+    assert_eq!(
+        permission(&shared, "write_file").always_accept,
+        Vec::<String>::new()
+    );
+    assert_eq!(decide(&shared, "other", "x"), Decision::Refuse);
+}
+
+#[test]
+fn an_edit_says_what_it_was_made_from() {
+    let mut shared = shared();
+    let fact = edit_prompt(&shared, "p", &named("x"), true).unwrap();
+    assert_eq!((fact.expects, fact.after), (Some(Stamp(0)), Stamp(0)));
+    says(&mut shared, ME, 70, fact);
+    // One's own is not what it must be newer than: the same again is no change.
+    let fact = edit_prompt(&shared, "p", &named("x"), false).unwrap();
+    assert_eq!((fact.expects, fact.after), (Some(Stamp(70)), Stamp(0)));
+    sets(&mut shared, ANN, "shell", ToolMode::Denied, &[]);
+    let edit = PermissionEdit {
+        mode: Some(ToolMode::Ask),
+        always_accept: None,
+    };
+    let fact = edit_permission(&shared, "shell", &edit).unwrap();
+    assert_eq!((fact.expects, fact.after), (Some(Stamp(0)), Stamp(0)));
 }

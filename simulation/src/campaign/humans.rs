@@ -32,6 +32,7 @@ fn say(ids: std::ops::Range<u64>) -> AdminRequest {
         id: Label::truncated(&id.to_string()),
         value: Some(b"said".to_vec().into()),
         after: Stamp(0),
+        expects: None,
     };
     AdminRequest::Say(ids.map(fact).collect())
 }

@@ -43,6 +43,7 @@ impl Mesh {
             id: Label::truncated(&id.to_string()),
             value: value.map(|value| value.as_bytes().to_vec().into()),
             after: messages::Stamp(0),
+            expects: None,
         };
         let facts = ids.into_iter().map(fact).collect();
         self.tell_records(node, Input::Publish(facts));
@@ -50,7 +51,7 @@ impl Mesh {
 
     /// A human chooses whether gated records cross to and from a node, as soon as that is durable.
     pub fn share(&mut self, node: NodeIndex, shares: bool) {
-        let set = AdminRequest::Set(Setting::AutoGossip(shares));
+        let set = AdminRequest::Set(vec![Setting::AutoGossip(shares)]);
         self.ask_records(node, set);
     }
 

@@ -29,7 +29,7 @@ impl Scenario {
 }
 
 /// All of them, the cheap ones first.
-pub const SCENARIOS: [Scenario; 15] = [
+pub const SCENARIOS: [Scenario; 18] = [
     short("start-10", || start(10, secs(60))),
     short("failover", failover),
     short("degree6-50", || crowd(crowded(50), secs(10), secs(120))),
@@ -45,6 +45,9 @@ pub const SCENARIOS: [Scenario; 15] = [
     short("start-200", || start(200, secs(2))),
     long("start-1000", || crowd(crowded(1_000), secs(60), secs(60))),
     long("catch-up-100000", || records::catch_up(100_000)),
+    long("spread-50", || records::spread(crowded(50).bare())),
+    long("spread-500", || records::spread(crowded(500).bare())),
+    long("spread-5000", || records::spread(crowded(5_000).bare())),
     long("share-1000", || records::share(50, 20)),
     long("share-100000", || records::share(50, 2_000)),
 ];

@@ -112,7 +112,9 @@ fn who_does_not_share_is_isolated_over_restarts_and_catches_up() {
     let a = Node::serve(home_a.path(), &[]);
     let invitation = ticket(&home_a);
     let b = Node::serve(home_b.path(), &["--join", &invitation]);
-    b.wait_for_peers(1);
+    let home_c = Folder::new();
+    let c = Node::serve(home_c.path(), &["--join", &invitation]);
+    a.wait_for_peers(2);
     assert_eq!(
         out(&home_b, &["network", "set", "auto-gossip", "off"]),
         "set\n"
@@ -122,12 +124,18 @@ fn who_does_not_share_is_isolated_over_restarts_and_catches_up() {
     b.wait_for_peers(1);
     assert_eq!(json_of(&home_b, &["network", "show"])["auto_gossip"], false);
     let (of_a, of_b) = (add(&home_a, "of a"), add(&home_b, "of b"));
-    // What is public crosses all the while, so what does not cross is held back.
+    // What crosses to one that shares has had the time to cross to one that does not.
+    let of_c = add(&home_c, "of c");
+    let shared = names(&[&of_a, &of_c]);
+    until("a and c hold theirs", || {
+        ids(&a) == shared && ids(&c) == shared
+    });
     assert_eq!(ids(&b), names(&[&of_b]));
-    assert_eq!(ids(&a), names(&[&of_a]));
     out(&home_b, &["network", "set", "auto-gossip", "on"]);
-    let both = names(&[&of_a, &of_b]);
-    until("both hold both", || ids(&a) == both && ids(&b) == both);
+    let all = names(&[&of_a, &of_b, &of_c]);
+    until("all hold all", || {
+        [&a, &b, &c].iter().all(|node| ids(node) == all)
+    });
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn is_refused(answer: &(u64, Answer), query: u64, why: &str) -> bool {
 }
 
 fn read(world: &mut World, n: u8) -> Shared {
-    world.ask(n, 99, AdminRequest::Read);
+    world.ask(n, 99, AdminRequest::Read(Kind::PROMPT));
     match world.nodes[usize::from(n)].answers.pop() {
         Some((99, Answer::Shared(shared))) => *shared,
         other => panic!("{other:?}"),
@@ -72,7 +72,7 @@ fn a_database_that_restarts_is_given_it_again_and_then_it_is_answered() {
     let mut world = World::new(1);
     world.nodes[0].disk = None;
     say(&mut world, 1, "a", Some("x"));
-    world.ask(0, 2, AdminRequest::Set(Setting::AutoGossip(false)));
+    world.ask(0, 2, AdminRequest::Set(vec![Setting::AutoGossip(false)]));
     world.nodes[0].commits.clear();
     let down = Signal::Down {
         who: Address::Store,
@@ -126,8 +126,16 @@ fn settings_are_durable_before_they_hold_and_known_to_the_next_life() {
     world.run_for(Micros::from_secs(6));
     world.share(0, false);
     let trusted = Trusted::Only(List::truncated([id(1)]));
-    world.ask(0, 1, AdminRequest::Set(Setting::Trusted(trusted.clone())));
-    world.ask(0, 2, AdminRequest::Set(Setting::Prompts(PromptPolicy::Own)));
+    world.ask(
+        0,
+        1,
+        AdminRequest::Set(vec![Setting::Trusted(trusted.clone())]),
+    );
+    world.ask(
+        0,
+        2,
+        AdminRequest::Set(vec![Setting::Prompts(PromptPolicy::Own)]),
+    );
     assert!(!world.nodes[0].store.shares);
     // A new life is built as one that shares.
     world.nodes[0].store = store(0, true);
@@ -200,7 +208,7 @@ fn whoever_asks_before_the_rows_are_here_is_answered_then_and_a_crowd_is_refused
     world.nodes[0].answers.clear();
     world.nodes[0].store = store(0, true);
     say(&mut world, 1, "a", Some("x"));
-    world.ask(0, 2, AdminRequest::Read);
+    world.ask(0, 2, AdminRequest::Read(Kind::PROMPT));
     assert_eq!(world.nodes[0].answers, []);
     world.start(0);
     let mut answers = std::mem::take(&mut world.nodes[0].answers);
@@ -300,4 +308,199 @@ fn long_records_are_read_in_as_many_frames_as_they_take() {
     assert!(world.agree());
     let (records, _) = super::agreement::cost(&world);
     assert_eq!(records, 100, "each once");
+}
+
+/// The next commit that waits for the disk is answered.
+fn commit(world: &mut World, durable: bool) {
+    let (token, writes) = world.nodes[0].commits.pop_front().expect("a commit");
+    if durable {
+        for (row, value) in writes {
+            world.nodes[0].rows.insert(row, value.expect("a value"));
+        }
+        world.tell(0, Input::Committed(token));
+    } else {
+        world.tell(0, Input::CommitFailed(token));
+    }
+}
+
+#[test]
+fn of_two_changes_on_their_way_each_is_answered_by_its_own_write() {
+    let mut world = World::new(1);
+    world.nodes[0].disk = None;
+    say(&mut world, 1, "a", Some("first"));
+    say(&mut world, 2, "a", Some("second"));
+    commit(&mut world, true);
+    assert_eq!(world.nodes[0].answers, [(1, Answer::Done)]);
+    commit(&mut world, false);
+    assert!(is_refused(
+        &world.nodes[0].answers[1],
+        2,
+        "nothing is changed"
+    ));
+    assert_eq!(world.value(0, 0, "a").as_deref(), Some("first"));
+    world.nodes[0].disk = Some(true);
+    world.restart(0);
+    assert_eq!(world.value(0, 0, "a").as_deref(), Some("first"));
+}
+
+#[test]
+fn whoever_says_again_what_is_not_durable_yet_waits_for_it() {
+    let mut world = World::new(1);
+    world.nodes[0].disk = None;
+    say(&mut world, 1, "a", Some("x"));
+    say(&mut world, 2, "a", Some("x"));
+    assert_eq!(
+        (world.nodes[0].answers.len(), world.nodes[0].commits.len()),
+        (0, 1)
+    );
+    commit(&mut world, false);
+    let answers = world.nodes[0].answers.clone();
+    assert!((0..2).all(|n| is_refused(&answers[n], n as u64 + 1, "nothing is changed")));
+}
+
+#[test]
+fn a_write_that_comes_back_from_a_database_that_is_parked_is_refused_and_holds_up_nothing() {
+    let mut world = World::new(1);
+    world.nodes[0].disk = None;
+    say(&mut world, 1, "a", Some("x"));
+    let (token, _) = world.nodes[0].commits.pop_front().unwrap();
+    let letter = Letter::Store(Command::Commit {
+        asker: OfStore::GossipStore(NETWORK),
+        token,
+        writes: Vec::new(),
+    });
+    let why = kernel::ReturnReason::StartFailed;
+    let letter = Box::new(letter);
+    world.signal(0, Signal::Returned { letter, why });
+    assert!(is_refused(
+        &world.nodes[0].answers[0],
+        1,
+        "nothing is changed"
+    ));
+    world.nodes[0].disk = Some(true);
+    world.run_for(Micros::from_secs(6));
+    say(&mut world, 2, "a", Some("y"));
+    assert_eq!(world.nodes[0].answers[1], (2, Answer::Done));
+}
+
+#[test]
+fn what_somebody_else_changed_meanwhile_is_not_overwritten() {
+    use messages::gossip_store::CHANGED;
+    let mut world = World::new(1);
+    world.nodes[0].disk = None;
+    let from_nothing = |value: &str| Fact {
+        expects: Some(Stamp(0)),
+        ..prompt("a", Some(value))
+    };
+    world.ask(0, 1, AdminRequest::Say(vec![from_nothing("x")]));
+    // Also of what is not durable yet.
+    world.ask(0, 2, AdminRequest::Say(vec![from_nothing("y")]));
+    assert!(is_refused(&world.nodes[0].answers[0], 2, CHANGED));
+    commit(&mut world, true);
+    world.ask(0, 3, AdminRequest::Say(vec![from_nothing("y")]));
+    assert!(is_refused(&world.nodes[0].answers[2], 3, CHANGED));
+    let stamp = world.registers(0).in_force().next().unwrap().record.stamp;
+    let from_it = Fact {
+        expects: Some(stamp),
+        ..prompt("a", Some("y"))
+    };
+    world.nodes[0].disk = Some(true);
+    world.ask(0, 4, AdminRequest::Say(vec![from_it]));
+    assert_eq!(world.value(0, 0, "a").as_deref(), Some("y"));
+}
+
+#[test]
+fn a_prompt_is_changed_for_who_trusts_others_too() {
+    let mut world = World::new(2);
+    let theirs = Record {
+        class: RecordClass::Gated,
+        kind: Kind::PROMPT,
+        ..record(1, "a", WALL + 90_000_000, Some("theirs")).record
+    };
+    world.has(0, signed(1, theirs));
+    let trusted = Setting::Trusted(Trusted::Only(List::new()));
+    world.ask(0, 1, AdminRequest::Set(vec![trusted]));
+    say(&mut world, 2, "a", Some("mine"));
+    let shared = read(&mut world, 0);
+    // Who is not trusted is not shown, and is overtaken all the same.
+    assert_eq!(shared.records.len(), 1);
+    assert_eq!(shared.records[0].record.stamp, Stamp(WALL + 90_000_001));
+}
+
+#[test]
+fn what_is_too_much_leaves_out_others_first_and_no_other_kind() {
+    let mut world = World::new(2);
+    let long = "x".repeat(RECORD_BYTES_MAX);
+    say(&mut world, 1, "mine", Some("x"));
+    for n in 0..3_000_u64 {
+        let theirs = Record {
+            class: RecordClass::Gated,
+            kind: Kind::PROMPT,
+            ..record(1, &n.to_string(), WALL + 1_000 + n, Some(&long)).record
+        };
+        world.has(0, signed(1, theirs));
+    }
+    let shared = read(&mut world, 0);
+    assert!(shared.left_out > 0);
+    assert_eq!(&*shared.records[0].record.id, "mine");
+    world.ask(0, 99, AdminRequest::Read(Kind::TOOL_PERMISSION));
+    let (_, answer) = world.nodes[0].answers.pop().unwrap();
+    assert!(matches!(answer, Answer::Shared(shared) if shared.left_out == 0));
+}
+
+#[test]
+fn what_waits_for_the_disk_counts_as_said() {
+    let mut world = World::new(1);
+    let most = crate::AUTHOR_RECORDS_MAX as u64;
+    let facts = |ids: std::ops::Range<u64>| {
+        AdminRequest::Say(ids.map(|n| prompt(&n.to_string(), Some("x"))).collect())
+    };
+    world.ask(0, 1, facts(0..most - 2));
+    world.nodes[0].disk = None;
+    world.ask(0, 2, facts(most..most + 2));
+    world.ask(0, 3, facts(most + 5..most + 6));
+    assert!(is_refused(
+        &world.nodes[0].answers[1],
+        3,
+        "at most 4096 things"
+    ));
+    // A deletion finds its place, as does a change of what is there.
+    world.ask(
+        0,
+        4,
+        AdminRequest::Say(vec![prompt("0", None), prompt("1", Some("y"))]),
+    );
+    world.nodes[0].disk = Some(true);
+    world.flush(0);
+    let done: BTreeSet<u64> = world.nodes[0]
+        .answers
+        .iter()
+        .filter(|(_, answer)| *answer == Answer::Done)
+        .map(|(query, _)| *query)
+        .collect();
+    assert_eq!(done, [1, 2, 4].into());
+}
+
+#[test]
+fn what_an_author_with_a_wrong_clock_says_is_read_when_its_time_comes() {
+    let mut world = World::new(2);
+    let ahead = crate::AHEAD_MAX + 60_000_000;
+    for n in 0..12_u64 {
+        world.nodes[1]
+            .store
+            .registers
+            .admit(id(1), crate::registers::Ground::Member);
+        let said = record(1, &n.to_string(), WALL + ahead + n, Some("x"));
+        world.nodes[1]
+            .store
+            .registers
+            .merge(Wall(WALL + ahead), said, is_of)
+            .unwrap();
+    }
+    world.connect(0, 1);
+    world.run_for(Micros::from_secs(30));
+    assert_eq!(world.registers(0).len(), crate::PARKED_MAX);
+    world.run_for(Micros::from_secs(40));
+    assert_eq!(world.registers(0).len(), 12);
+    assert_eq!(world.registers(0).in_force().count(), 12);
 }

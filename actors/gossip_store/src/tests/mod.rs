@@ -102,6 +102,7 @@ pub(super) fn fact(id: &str, value: Option<&str>) -> Fact {
         id: Label::truncated(id),
         value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
         after: Stamp(0),
+        expects: None,
     }
 }
 
@@ -410,7 +411,7 @@ impl World {
     }
 
     pub(super) fn share(&mut self, n: u8, shares: bool) {
-        self.ask(n, 0, AdminRequest::Set(Setting::AutoGossip(shares)));
+        self.ask(n, 0, AdminRequest::Set(vec![Setting::AutoGossip(shares)]));
     }
 
     pub(super) fn publish(&mut self, n: u8, id: &str, value: Option<&str>) {

@@ -183,12 +183,15 @@ impl Stage {
     /// What a human asks, and what the roster says of authors.
     fn check_author(&mut self, input: &str) -> (Vec<&'static str>, Vec<Effect>) {
         match input {
-            "Read" => self.tell(admin(1, AdminRequest::Read)),
+            "Read" => self.tell(admin(1, AdminRequest::Read(Kind::PROMPT))),
             "Say" => self.tell(admin(1, AdminRequest::Say(vec![fact("more", Some("x"))]))),
             "Say, as it is" => {
                 self.tell(admin(1, AdminRequest::Say(vec![fact("mine", Some("x"))])))
             }
-            "Set" => self.tell(admin(1, AdminRequest::Set(Setting::AutoGossip(false)))),
+            "Set" => self.tell(admin(
+                1,
+                AdminRequest::Set(vec![Setting::AutoGossip(false)]),
+            )),
             "NotVouched" => {
                 self.hold();
                 self.world.tell(0, Input::Heard(id(2), Box::new(theirs())));

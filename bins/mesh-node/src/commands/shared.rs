@@ -4,11 +4,11 @@ use super::status::snapshot_of;
 use crate::cli::{Mode, NetworkCommand, Permissions, Prompts};
 use crate::print;
 use anyhow::{Context, Result, bail};
-use messages::gossip_store::{AdminRequest, Fact, PromptPolicy, Setting, Shared, Trusted};
-use messages::{NetworkId, NodeId, ToolMode};
+use messages::gossip_store::{AdminRequest, CHANGED, Fact, PromptPolicy, Setting, Shared, Trusted};
+use messages::{Kind, NetworkId, NodeId, ToolMode};
 use node::catalog::{
-    Effective, PermissionEdit, PromptEdit, decide, edit_permission, edit_prompt, permission,
-    permissions, prompt, prompts, remove_prompt, unset_permission,
+    EditError, Effective, PermissionEdit, PromptEdit, decide, edit_permission, edit_prompt,
+    permission, permissions, prompt, prompts, remove_prompt, unset_permission,
 };
 use node::control::{Request, Response, ask};
 use node::store::random_bytes;
@@ -19,6 +19,9 @@ use node::{
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// How often an edit is made from what others said meanwhile.
+const TRIES: usize = 8;
 
 /// Whoever is asked: a running node, for one of its networks.
 #[derive(Clone, Copy)]
@@ -56,15 +59,29 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn read(self) -> Result<Shared> {
-        if let Response::Shared(shared) = self.ask(AdminRequest::Read)? {
+    fn read(self, kind: Kind) -> Result<Shared> {
+        if let Response::Shared(shared) = self.ask(AdminRequest::Read(kind))? {
             return Ok(*shared);
         }
         bail!("the node answered another question")
     }
 
-    fn say(self, fact: Fact) -> Result<()> {
-        self.ask(AdminRequest::Say(vec![fact])).map(drop)
+    /// Says what comes of the records as they are; once more where somebody else was faster.
+    fn say(
+        self,
+        kind: Kind,
+        edit: impl Fn(&Shared) -> Result<Option<Fact>, EditError>,
+    ) -> Result<()> {
+        let mut tries = TRIES;
+        loop {
+            let Some(fact) = edit(&self.read(kind)?)? else {
+                return Ok(());
+            };
+            match self.ask(AdminRequest::Say(vec![fact])) {
+                Err(why) if why.to_string() == CHANGED && tries > 1 => tries -= 1,
+                said => return said.map(drop),
+            }
+        }
     }
 
     fn done(self, what: &str) {
@@ -91,7 +108,8 @@ pub(crate) fn of_prompts(desk: Desk<'_>, command: Prompts) -> Result<()> {
                 system,
                 user,
             };
-            desk.say(edit_prompt(&desk.read()?, &id, &edit, true)?)?;
+            let added = |shared: &Shared| edit_prompt(shared, &id, &edit, true).map(Some);
+            desk.say(Kind::PROMPT, added)?;
             if desk.as_json {
                 print::json(&json!({ "id": id }));
             } else {
@@ -105,16 +123,18 @@ pub(crate) fn of_prompts(desk: Desk<'_>, command: Prompts) -> Result<()> {
             user,
         } => {
             let edit = PromptEdit { name, system, user };
-            desk.say(edit_prompt(&desk.read()?, &id, &edit, false)?)?;
+            let edited = |shared: &Shared| edit_prompt(shared, &id, &edit, false).map(Some);
+            desk.say(Kind::PROMPT, edited)?;
             desk.done("changed");
         }
         Prompts::Remove { id } => {
-            desk.say(remove_prompt(&desk.read()?, &id)?)?;
+            let removed = |shared: &Shared| remove_prompt(shared, &id).map(Some);
+            desk.say(Kind::PROMPT, removed)?;
             desk.done("removed");
         }
-        Prompts::List => list(desk, &desk.read()?),
+        Prompts::List => list(desk, &desk.read(Kind::PROMPT)?),
         Prompts::Show { id } => {
-            let shared = desk.read()?;
+            let shared = desk.read(Kind::PROMPT)?;
             let row = prompt(&shared, &id).with_context(|| format!("there is no prompt {id}"))?;
             if desk.as_json {
                 print::json(&prompt_json(&shared, &row));
@@ -154,7 +174,7 @@ fn left_out(shared: &Shared) {
 pub(crate) fn of_permissions(desk: Desk<'_>, command: Permissions) -> Result<()> {
     match command {
         Permissions::Show { tool: None } => {
-            let shared = desk.read()?;
+            let shared = desk.read(Kind::TOOL_PERMISSION)?;
             if desk.as_json {
                 print::json(&permissions_json(&shared));
                 return Ok(());
@@ -165,7 +185,7 @@ pub(crate) fn of_permissions(desk: Desk<'_>, command: Permissions) -> Result<()>
             left_out(&shared);
         }
         Permissions::Show { tool: Some(tool) } => {
-            let one = permission(&desk.read()?, &tool);
+            let one = permission(&desk.read(Kind::TOOL_PERMISSION)?, &tool);
             if desk.as_json {
                 print::json(&permission_json(&one));
             } else {
@@ -173,7 +193,8 @@ pub(crate) fn of_permissions(desk: Desk<'_>, command: Permissions) -> Result<()>
             }
         }
         Permissions::Set { unset, tool, .. } if unset => {
-            desk.say(unset_permission(&tool)?)?;
+            let unset = |shared: &Shared| unset_permission(shared, &tool);
+            desk.say(Kind::TOOL_PERMISSION, unset)?;
             desk.done("unset");
         }
         Permissions::Set {
@@ -193,11 +214,13 @@ pub(crate) fn of_permissions(desk: Desk<'_>, command: Permissions) -> Result<()>
             if edit == PermissionEdit::default() {
                 bail!("say what changes: --mode, --always-accept or --unset");
             }
-            desk.say(edit_permission(&desk.read()?, &tool, &edit)?)?;
+            let set = |shared: &Shared| edit_permission(shared, &tool, &edit).map(Some);
+            desk.say(Kind::TOOL_PERMISSION, set)?;
             desk.done("set");
         }
         Permissions::Check { tool, command } => {
-            let decision = decision_name(decide(&desk.read()?, &tool, &command));
+            let shared = desk.read(Kind::TOOL_PERMISSION)?;
+            let decision = decision_name(decide(&shared, &tool, &command));
             if desk.as_json {
                 print::json(&json!({ "decision": decision }));
             } else {
@@ -230,7 +253,7 @@ fn in_words(one: &Effective) -> String {
 pub(crate) fn of_network(desk: Desk<'_>, command: NetworkCommand) -> Result<()> {
     match command {
         NetworkCommand::Show => {
-            let shared = desk.read()?;
+            let shared = desk.read(Kind::PROMPT)?;
             if desk.as_json {
                 print::json(&settings_json(&shared));
                 return Ok(());
@@ -251,7 +274,7 @@ pub(crate) fn of_network(desk: Desk<'_>, command: NetworkCommand) -> Result<()> 
             print::line(&format!("prompts     {}", policy_name(settings.prompts)));
         }
         NetworkCommand::Set { setting, value } => {
-            desk.ask(AdminRequest::Set(setting_of(&setting, &value)?))?;
+            desk.ask(AdminRequest::Set(vec![setting_of(&setting, &value)?]))?;
             desk.done("set");
         }
     }

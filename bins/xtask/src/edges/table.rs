@@ -115,7 +115,7 @@ pub(super) const CRATES: &[Crate] = &[
         .with("blake3 bytes data-encoding postcard serde thiserror"),
     row("kernel", "runtime/kernel", Layer::Kernel)
         .with("bytes hashbrown postcard rand_chacha rand_core serde thiserror"),
-    row("catalog", "runtime/catalog", Layer::Kernel).with("thiserror"),
+    row("catalog", "runtime/catalog", Layer::Kernel).with("bytes thiserror"),
     row("roster", "actors/roster", Layer::Actor).with("bytes ed25519-dalek postcard thiserror"),
     row("gossip_store", "actors/gossip_store", Layer::Actor)
         .with("bytes ed25519-dalek postcard thiserror"),

@@ -17,6 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -68,7 +69,10 @@ impl fmt::Debug for ControlConfig {
 
 /// Networks whose actor starts anew as soon as its earlier life is over.
 type Joining = Arc<Mutex<BTreeMap<Address, Child>>>;
-type Waiting = Arc<Mutex<(u64, BTreeMap<QueryId, oneshot::Sender<Answer>>)>>;
+type Waiting = Arc<Mutex<BTreeMap<QueryId, oneshot::Sender<Answer>>>>;
+
+/// Counts over the driver's lives: a late answer to one of an earlier life answers nobody.
+static QUERIES: AtomicU64 = AtomicU64::new(0);
 
 /// The driver.
 #[derive(Debug)]
@@ -159,7 +163,6 @@ fn answer_query(waiting: &Waiting, query: QueryId, answer: Answer) {
     let waiter = waiting
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .1
         .remove(&query);
     if let Some(waiter) = waiter {
         // A command that has given up needs no answer.
@@ -301,9 +304,8 @@ impl Desk {
         let (sender, receiver) = oneshot::channel();
         let query = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.0 += 1;
-            let query = QueryId(waiting.0);
-            waiting.1.insert(query, sender);
+            let query = QueryId(QUERIES.fetch_add(1, Ordering::Relaxed) + 1);
+            waiting.insert(query, sender);
             query
         };
         self.port.tell(letter(query));
@@ -311,7 +313,6 @@ impl Desk {
         self.waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .1
             .remove(&query);
         match answer {
             Ok(Ok(Answer::Snapshot(snapshot))) => {
@@ -322,9 +323,9 @@ impl Desk {
             Ok(Ok(Answer::Shared(shared))) => Response::Shared(shared),
             Ok(Ok(Answer::Done)) => Response::Done,
             Ok(Ok(Answer::Refused(why))) => Response::Refused(why.to_string()),
-            Ok(Err(_)) | Err(_) => {
-                Response::Refused("the node did not answer in time: try again".to_owned())
-            }
+            Ok(Err(_)) | Err(_) => Response::Refused(
+                "the node did not answer in time: look whether it was done".to_owned(),
+            ),
         }
     }
 }

@@ -97,6 +97,9 @@ async fn answer(
         Route::Ready => Ok(management::ready(gate)),
         Route::Status => management::status(gate).await,
         Route::Records(about) => {
+            if parts.method == Method::POST {
+                guard::json(&parts.headers)?;
+            }
             let body = read(gate, &parts.headers, body).await?;
             *unread = false;
             records::serve(gate, about, &parts.method, parts.uri.query(), &body).await

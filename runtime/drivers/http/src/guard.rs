@@ -3,7 +3,7 @@
 use crate::config::HttpConfig;
 use crate::error::ApiError;
 use crate::front::{Front, Side};
-use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, Uri};
 use std::net::{IpAddr, SocketAddr};
 
@@ -51,6 +51,22 @@ pub(crate) fn host(
         }
     }
     Ok(())
+}
+
+/// Whether a body is said to be JSON. A page of another origin may send other bodies without being
+/// asked first.
+///
+/// # Errors
+/// It is said to be something else.
+pub(crate) fn json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let kind = kind.unwrap_or_default().split(|byte| *byte == b';').next();
+    if kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/json")) {
+        return Ok(());
+    }
+    let message = "send a JSON body, with Content-Type: application/json";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Err(ApiError::request(status, "unsupported_content", message))
 }
 
 /// Whether the client may use this listener.

@@ -15,10 +15,12 @@ use catalog::{
     prompt, remove_prompt, unset_permission,
 };
 use hyper::{Method, Response, StatusCode};
-use messages::gossip_store::{AdminRequest, Fact, Input, PromptPolicy, Setting, Shared, Trusted};
+use messages::gossip_store::{
+    AdminRequest, CHANGED, Fact, Input, PromptPolicy, Setting, Shared, Trusted,
+};
 use messages::observer::Asker;
 use messages::ports::control::Answer;
-use messages::{Letter, NetworkId, NodeId, ToolMode};
+use messages::{Kind, Label, Letter, NetworkId, NodeId, ToolMode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -27,6 +29,9 @@ use tokio::time::timeout;
 
 /// How long an answer may take: a durable write on a slow disk.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
+
+/// How often an edit is made from what others said meanwhile.
+const TRIES: usize = 8;
 
 /// What a path of the management API is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,34 +147,39 @@ pub(crate) async fn serve(
     let name = name.as_str();
     match about {
         About::Prompts if method == Method::POST => desk.add_prompt(parse(body)?).await,
-        About::Prompts => Ok(ok(&prompts_json(&desk.read().await?))),
+        About::Prompts => Ok(ok(&prompts_json(&desk.read(Kind::PROMPT).await?))),
         About::Prompt(_) if method == Method::PATCH => desk.edit(name, parse(body)?).await,
         About::Prompt(_) if method == Method::DELETE => {
-            let fact = remove_prompt(&desk.read().await?, name).map_err(refusal)?;
-            desk.say(fact).await
+            let removed = |shared: &Shared| remove_prompt(shared, name).map(Some);
+            desk.say(Kind::PROMPT, removed).await
         }
         About::Prompt(_) => {
-            let shared = desk.read().await?;
+            let shared = desk.read(Kind::PROMPT).await?;
             let absent = || refusal(EditError::NoSuchPrompt(name.to_owned()));
             let row = prompt(&shared, name).ok_or_else(absent)?;
             Ok(ok(&prompt_json(&shared, &row)))
         }
-        About::Permissions => Ok(ok(&permissions_json(&desk.read().await?))),
+        About::Permissions => {
+            let shared = desk.read(Kind::TOOL_PERMISSION).await?;
+            Ok(ok(&permissions_json(&shared)))
+        }
         About::Permission(_) if method == Method::PUT => desk.set(name, parse(body)?).await,
         About::Permission(_) if method == Method::DELETE => {
-            desk.say(unset_permission(name).map_err(refusal)?).await
+            let unset = |shared: &Shared| unset_permission(shared, name);
+            desk.say(Kind::TOOL_PERMISSION, unset).await
         }
         About::Permission(_) => {
-            let shared = desk.read().await?;
+            let shared = desk.read(Kind::TOOL_PERMISSION).await?;
             Ok(ok(&permission_json(&permission(&shared, name))))
         }
         About::Check(_) => {
             let CheckBody { command } = parse(body)?;
-            let decision = decide(&desk.read().await?, name, &command);
-            Ok(ok(&json!({ "decision": decision_name(decision) })))
+            let shared = desk.read(Kind::TOOL_PERMISSION).await?;
+            let decision = decision_name(decide(&shared, name, &command));
+            Ok(ok(&json!({ "decision": decision })))
         }
         About::Network if method == Method::PATCH => desk.change(parse(body)?).await,
-        About::Network => Ok(ok(&settings_json(&desk.read().await?))),
+        About::Network => Ok(ok(&settings_json(&desk.read(Kind::PROMPT).await?))),
     }
 }
 
@@ -188,9 +198,8 @@ impl Desk<'_> {
             system: body.system,
             user: body.user,
         };
-        let shared = self.read().await?;
-        let fact = edit_prompt(&shared, &id, &edit, true).map_err(refusal)?;
-        self.said(fact).await?;
+        let added = |shared: &Shared| edit_prompt(shared, &id, &edit, true).map(Some);
+        self.say(Kind::PROMPT, added).await?;
         Ok(answer(StatusCode::CREATED, &json!({ "id": id })))
     }
 
@@ -203,9 +212,8 @@ impl Desk<'_> {
             system: body.system,
             user: body.user,
         };
-        let shared = self.read().await?;
-        self.say(edit_prompt(&shared, id, &edit, false).map_err(refusal)?)
-            .await
+        let edited = |shared: &Shared| edit_prompt(shared, id, &edit, false).map(Some);
+        self.say(Kind::PROMPT, edited).await
     }
 
     async fn set(self, tool: &str, body: PermissionBody) -> Result<Response<Reply>, ApiError> {
@@ -217,9 +225,8 @@ impl Desk<'_> {
             }),
             always_accept: body.always_accept,
         };
-        let shared = self.read().await?;
-        self.say(edit_permission(&shared, tool, &edit).map_err(refusal)?)
-            .await
+        let set = |shared: &Shared| edit_permission(shared, tool, &edit).map(Some);
+        self.say(Kind::TOOL_PERMISSION, set).await
     }
 
     async fn change(self, body: NetworkBody) -> Result<Response<Reply>, ApiError> {
@@ -233,34 +240,42 @@ impl Desk<'_> {
             trusted.map(Setting::Trusted),
             policy.map(Setting::Prompts),
         ];
-        for setting in changes.into_iter().flatten() {
-            self.done(AdminRequest::Set(setting)).await?;
+        let changes = changes.into_iter().flatten().collect();
+        let answer = self.ask(AdminRequest::Set(changes)).await?;
+        if answer != Answer::Done {
+            return Err(unexpected(&answer));
         }
-        Ok(ok(&settings_json(&self.read().await?)))
+        Ok(ok(&settings_json(&self.read(Kind::PROMPT).await?)))
     }
 
-    async fn read(self) -> Result<Shared, ApiError> {
-        let answer = self.ask(AdminRequest::Read).await?;
+    async fn read(self, kind: Kind) -> Result<Shared, ApiError> {
+        let answer = self.ask(AdminRequest::Read(kind)).await?;
         if let Answer::Shared(shared) = answer {
             return Ok(*shared);
         }
         Err(unexpected(&answer))
     }
 
-    async fn say(self, fact: Fact) -> Result<Response<Reply>, ApiError> {
-        self.said(fact).await?;
+    /// Says what comes of the records as they are; once more where somebody else was faster.
+    async fn say(
+        self,
+        kind: Kind,
+        edit: impl Fn(&Shared) -> Result<Option<Fact>, EditError>,
+    ) -> Result<Response<Reply>, ApiError> {
+        for _ in 0..TRIES {
+            let Some(fact) = edit(&self.read(kind).await?).map_err(refusal)? else {
+                break;
+            };
+            let answer = self.ask(AdminRequest::Say(vec![fact])).await?;
+            if answer == Answer::Done {
+                break;
+            }
+            let changed = Answer::Refused(Label::truncated(CHANGED));
+            if answer != changed {
+                return Err(unexpected(&answer));
+            }
+        }
         Ok(ok(&json!({ "done": true })))
-    }
-
-    async fn said(self, fact: Fact) -> Result<(), ApiError> {
-        self.done(AdminRequest::Say(vec![fact])).await
-    }
-
-    async fn done(self, request: AdminRequest) -> Result<(), ApiError> {
-        let answer = self.ask(request).await?;
-        (answer == Answer::Done)
-            .then_some(())
-            .ok_or_else(|| unexpected(&answer))
     }
 
     async fn ask(self, request: AdminRequest) -> Result<Answer, ApiError> {
@@ -275,11 +290,14 @@ impl Desk<'_> {
             .tell(Letter::GossipStore(self.network, input));
         match timeout(ANSWER_WAIT, waiting).await {
             Ok(Ok(answer)) => Ok(*answer),
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(_)) => Err(ApiError::overloaded(
+                "this node is in no such network, or its records restart",
+            )),
+            Err(_) => {
                 self.gate.answer(query, None);
-                Err(ApiError::overloaded(
-                    "the records do not answer at this moment",
-                ))
+                let status = StatusCode::GATEWAY_TIMEOUT;
+                let message = "the records do not answer in time: look whether it was done";
+                Err(ApiError::server(status, "timeout", message))
             }
         }
     }
@@ -337,7 +355,7 @@ fn refusal(error: EditError) -> ApiError {
 
 fn unexpected(answer: &Answer) -> ApiError {
     match answer {
-        Answer::Refused(why) => ApiError::overloaded(why),
+        Answer::Refused(why) => ApiError::request(StatusCode::CONFLICT, "refused", why),
         Answer::Snapshot(_)
         | Answer::Ticket(_)
         | Answer::Tickets(_)

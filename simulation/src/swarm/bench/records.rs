@@ -3,7 +3,7 @@
 use super::{Figures, SEED, time_to_by};
 use crate::event::NodeIndex;
 use crate::mesh::About;
-use crate::{Mesh, Micros, Report, millis, secs};
+use crate::{Mesh, MeshBuilder, Micros, Report, millis, secs};
 
 /// Members that say something, and one more that comes, goes and comes again.
 const AUTHORS: usize = 25;
@@ -58,6 +58,39 @@ pub(super) fn share(nodes: usize, each: u64) -> (Figures, Report) {
         mesh.publish(*node, About::Session, 0..each, Some(VALUE));
     }
     let agreed = until_alike(&mut mesh, &all, each * nodes as u64);
+    let (time, after) = (mesh.time() - begun, mesh.report());
+    mesh.run_for(secs(60));
+    let later = mesh.report();
+    let share = nodes as u64;
+    let figures = Figures::from([
+        ("agreed", u64::from(agreed)),
+        ("alike_ms", time / 1_000),
+        (
+            "kilobytes_per_node",
+            (after.bytes - before.bytes) / share / 1_000,
+        ),
+        (
+            "bytes_per_node_and_minute",
+            (later.bytes - after.bytes) / share,
+        ),
+    ]);
+    (figures, mesh.report())
+}
+
+/// A crowd of which each knows a few of the others, and says one thing: time and traffic until
+/// each holds what all said, then traffic in peace.
+pub(super) fn spread(builder: MeshBuilder) -> (Figures, Report) {
+    let nodes = builder.nodes;
+    let late: Vec<_> = (1..nodes).collect();
+    let mut mesh = builder.absent(&late).build();
+    mesh.arrive(&late, secs(60));
+    mesh.run_for(secs(90));
+    let (begun, before) = (mesh.time(), mesh.report());
+    let all: Vec<_> = (0..nodes).collect();
+    for node in &all {
+        mesh.publish(*node, About::Session, [0], Some(VALUE));
+    }
+    let agreed = until_alike(&mut mesh, &all, nodes as u64);
     let (time, after) = (mesh.time() - begun, mesh.report());
     mesh.run_for(secs(60));
     let later = mesh.report();

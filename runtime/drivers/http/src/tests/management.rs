@@ -262,3 +262,88 @@ fn the_status_has_a_stable_schema() {
         (&json!(true), &json!(null))
     );
 }
+
+const ROUTES: [(&str, &str); 11] = [
+    ("GET", "/api/prompts"),
+    ("POST", "/api/prompts"),
+    ("GET", "/api/prompts/x"),
+    ("PATCH", "/api/prompts/x"),
+    ("DELETE", "/api/prompts/x"),
+    ("PUT", "/api/permissions/shell"),
+    ("DELETE", "/api/permissions/shell"),
+    ("POST", "/api/permissions/shell/check"),
+    ("GET", "/api/permissions"),
+    ("GET", "/api/network"),
+    ("PATCH", "/api/network"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_page_of_another_site_reads_or_changes_what_is_shared() {
+    let stage = Stage::new().await;
+    for (method, path) in ROUTES {
+        for foreign in [("Host", "evil.example"), ("Origin", "http://evil.example")] {
+            let mut client = Client::connect(stage.at.console).await;
+            let response = client.request(method, path, &[foreign], b"{}").await;
+            assert_eq!(response.status(), 403, "{method} {path}");
+        }
+        let mut client = Client::connect(stage.at.api).await;
+        let response = client.request(method, path, &[], b"{}").await;
+        assert_eq!(response.status(), 404, "{method} {path}");
+    }
+    // What a page may send without being asked first is no JSON.
+    for kind in ["text/plain", "application/x-www-form-urlencoded"] {
+        let mut client = Client::connect(stage.at.console).await;
+        let headers = [("Content-Type", kind)];
+        let body = br#"{"name":"x"}"#;
+        let response = client.request("POST", "/api/prompts", &headers, body).await;
+        assert_eq!(response.status(), 415, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_nobody_keeps_are_an_answer_at_once() {
+    let stage = Stage::new().await;
+    let mut client = Client::connect(stage.at.console).await;
+    let path = format!("/api/prompts?network={}", NetworkId([5; 32]));
+    let response = client.request("GET", &path, &[], b"").await;
+    assert_eq!(response.status(), 503);
+    assert!(
+        response.body.contains("no such network"),
+        "{}",
+        response.body
+    );
+}
+
+#[test]
+fn the_network_that_is_meant_is_the_only_joined_one_or_the_own() {
+    let fact = |owner: NodeId| {
+        Fact::Network(NetworkFact {
+            label: Label::default(),
+            owner,
+            members: 1,
+            active: 0,
+            addrs: List::new(),
+            refused: None,
+            unreached: List::new(),
+        })
+    };
+    let (own, one, other) = (NetworkId([1; 32]), NetworkId([2; 32]), NetworkId([3; 32]));
+    let meant = |facts: &[(NetworkId, NodeId)]| {
+        let facts = facts
+            .iter()
+            .map(|(id, owner)| (FactKey::Network(*id), fact(*owner)));
+        let snapshot = Snapshot {
+            facts: facts.collect(),
+            ..Snapshot::default()
+        };
+        crate::meant_network(ME, &snapshot)
+    };
+    let foreign = NodeId([0x77; 32]);
+    assert_eq!(meant(&[]), None);
+    assert_eq!(meant(&[(own, ME)]), Some(own));
+    assert_eq!(meant(&[(own, ME), (one, foreign)]), Some(one));
+    assert_eq!(
+        meant(&[(own, ME), (one, foreign), (other, foreign)]),
+        Some(own)
+    );
+}
