@@ -22,8 +22,11 @@ pub(crate) fn seeds(text: &str) -> Result<Seeds, String> {
 pub(crate) fn one(file: &Path, seeds: Option<Seeds>) -> Result<()> {
     let scenario = read(file)?;
     println!("guards: {}", scenario.guards());
+    // Only over its own seeds can a file be said to guard what it names.
+    let is_whole = seeds.is_none();
     let seeds = seeds.map_or_else(|| scenario.seeds().to_vec(), |seeds| seeds.0);
     let mut failed = 0;
+    let mut outcomes = Vec::new();
     for seed in &seeds {
         let outcome = scenario.run(*seed);
         let report = outcome.report;
@@ -45,8 +48,29 @@ pub(crate) fn one(file: &Path, seeds: Option<Seeds>) -> Result<()> {
             println!("  FAILED {failure}");
         }
         failed += usize::from(!outcome.failures.is_empty());
+        outcomes.push(outcome);
+    }
+    let idle = match is_whole {
+        true => Scenario::idle(&outcomes),
+        false => Vec::new(),
+    };
+    for failure in &idle {
+        println!("FAILED {failure}");
+    }
+    let holds = failed == 0 && idle.is_empty();
+    match scenario.open().filter(|_| is_whole) {
+        Some(bug) if holds => bail!("it holds: take `open` out, which says {bug}"),
+        Some(bug) => {
+            println!(
+                "{failed} of {} seeds fail, as `open` says: {bug}",
+                seeds.len()
+            );
+            return Ok(());
+        }
+        None => {}
     }
     ensure!(failed == 0, "{failed} of {} seeds failed", seeds.len());
+    ensure!(idle.is_empty(), "{} of its lines guard nothing", idle.len());
     println!("{} seeds, all hold", seeds.len());
     Ok(())
 }

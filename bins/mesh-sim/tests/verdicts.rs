@@ -56,6 +56,35 @@ fn a_file_that_does_not_hold_fails_its_folder_by_name() -> Result<()> {
 }
 
 #[test]
+fn a_file_of_which_a_line_guards_nothing_fails_and_one_with_an_open_bug_must() -> Result<()> {
+    let dir = folder("judged", &[("right", 0), ("wrong", 1)])?;
+    let read = |name: &str| std::fs::read_to_string(dir.join(name));
+    let fault =
+        "[[fault]]\nat = \"500ms\"\ndo = { kill_actor = { node = 0, actor = \"engine\" } }\n";
+    std::fs::write(dir.join("idle.toml"), read("right.toml")? + fault)?;
+    let open = "open = \"it is known\"\n";
+    std::fs::write(
+        dir.join("open.toml"),
+        open.to_owned() + &read("wrong.toml")?,
+    )?;
+    std::fs::write(
+        dir.join("mended.toml"),
+        open.to_owned() + &read("right.toml")?,
+    )?;
+    let judge = |name: &str, code, words: &[&str]| {
+        let file = dir.join(name);
+        check(&["scenario", &file.to_string_lossy()], code, words)
+    };
+    judge(
+        "idle.toml",
+        1,
+        &["finds nobody with 1 of 1 seeds", "guard nothing"],
+    )?;
+    judge("open.toml", 0, &["as `open` says: it is known"])?;
+    judge("mended.toml", 1, &["take `open` out"])
+}
+
+#[test]
 fn a_mark_that_nothing_comes_to_fails_by_name() -> Result<()> {
     let dir = folder("alone", &[("alone", 0)])?;
     let dir = dir.to_string_lossy();

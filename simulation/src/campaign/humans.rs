@@ -10,6 +10,7 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("a human asks before the rows are here", early),
     Part::new("a human says too much", too_much),
     Part::new("too many humans wait for the disk", too_many),
+    Part::new("two humans change the same", changed),
     Part::new("a disk without room for a letter", full_disk),
 ];
 
@@ -49,6 +50,21 @@ fn early(_judge: &mut Judge) {
 fn too_much(_judge: &mut Judge) {
     let mut mesh = met(2);
     mesh.ask_records(0, say(0..FACTS));
+    mesh.run_for(secs(1));
+}
+
+/// The second is made from what was there before the first.
+fn changed(_judge: &mut Judge) {
+    let mut mesh = met(5);
+    mesh.ask_records(0, say(0..1));
+    mesh.run_for(secs(1));
+    let AdminRequest::Say(mut facts) = say(0..1) else {
+        return;
+    };
+    for fact in &mut facts {
+        fact.expects = Some(Stamp(0));
+    }
+    mesh.ask_records(0, AdminRequest::Say(facts));
     mesh.run_for(secs(1));
 }
 

@@ -47,7 +47,7 @@ pub const SCENARIOS: [Scenario; 18] = [
     long("catch-up-100000", || records::catch_up(100_000)),
     long("spread-50", || records::spread(crowded(50).bare())),
     long("spread-500", || records::spread(crowded(500).bare())),
-    long("spread-5000", || records::spread(crowded(5_000).bare())),
+    long("spread-2000", || records::spread(crowded(2_000).bare())),
     long("share-1000", || records::share(50, 20)),
     long("share-100000", || records::share(50, 2_000)),
 ];

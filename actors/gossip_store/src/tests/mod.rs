@@ -6,6 +6,7 @@ mod hostile;
 mod merging;
 mod page;
 mod roster_of;
+mod saying;
 mod sharing;
 mod vouched;
 mod vouching;
