@@ -164,7 +164,7 @@ impl GossipStore {
                         self.own.unsaid.insert(key);
                         self.own.say_at.get_or_insert(now.mono + SAY_WAIT);
                     }
-                    self.is_written(&key);
+                    self.registers.is_written(&key);
                     let replies = self.admin.are_durable(key, stamp);
                     tell_waiting(replies, None, out);
                 }

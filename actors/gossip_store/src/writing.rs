@@ -197,14 +197,6 @@ impl GossipStore {
         true
     }
 
-    /// What a register holds is durable, unless an older value of it is being written.
-    pub(crate) fn is_written(&mut self, key: &RecordKey) {
-        let under_way = self.writing.under_way.as_ref();
-        if under_way.is_none_or(|of| !of.keys.contains(key)) {
-            self.registers.is_written(key);
-        }
-    }
-
     fn write_again(&mut self, lost: UnderWay) {
         self.registers.changed_again(lost.keys);
         self.vouched.changed_again(lost.authors);

@@ -113,6 +113,18 @@ fn a_node_may_keep_its_own() {
 }
 
 #[test]
+fn who_deleted_its_own_has_none_that_it_keeps() {
+    let mut shared = shared();
+    let mut own = edit_prompt(&shared, "p", &named("mine"), true).unwrap();
+    own.value = None;
+    says(&mut shared, ME, 100, own);
+    let theirs = edit_prompt(&seen_by(&shared, ANN), "p", &named("theirs"), true).unwrap();
+    says(&mut shared, ANN, 200, theirs);
+    shared.settings.prompts = PromptPolicy::Own;
+    assert_eq!(system_of(&shared, "p").as_deref(), Some("theirs"));
+}
+
+#[test]
 fn equal_stamps_count_the_same_for_everybody() {
     let mut shared = shared();
     for author in [ANN, BOB] {

@@ -229,7 +229,7 @@ fn whoever_asks_before_the_rows_are_here_is_answered_then_and_a_crowd_is_refused
 }
 
 /// The next commit that waits for the disk is answered.
-fn commit(world: &mut World, durable: bool) {
+pub(super) fn commit(world: &mut World, durable: bool) {
     let (token, writes) = world.nodes[0].commits.pop_front().expect("a commit");
     if durable {
         for (row, value) in writes {

@@ -1,6 +1,6 @@
 //! What is durable is said together, and the newest counts.
 
-use super::admin::{SECOND, prompt, say};
+use super::admin::{SECOND, commit, prompt, say};
 use super::*;
 use messages::limits::RECORD_BYTES_MAX;
 
@@ -84,4 +84,79 @@ fn long_records_are_read_in_as_many_frames_as_they_take() {
     assert!(world.agree());
     let (records, _) = super::agreement::cost(&world);
     assert_eq!(records, 100, "each once");
+}
+
+#[test]
+fn a_change_whose_write_fails_is_answered_by_the_newer_one_that_is_written() {
+    let mut world = World::new(1);
+    world.nodes[0].disk = None;
+    say(&mut world, 1, "a", Some("first"));
+    say(&mut world, 2, "a", Some("second"));
+    commit(&mut world, false);
+    assert_eq!(world.nodes[0].answers, []);
+    commit(&mut world, true);
+    let answers = &world.nodes[0].answers;
+    assert_eq!(answers[..], [(1, Answer::Done), (2, Answer::Done)]);
+}
+
+#[test]
+fn what_is_said_anew_when_its_deletion_is_forgotten_stays() {
+    let mut world = World::new(1);
+    say(&mut world, 1, "a", Some("x"));
+    world.run_for(SECOND);
+    say(&mut world, 2, "a", None);
+    world.run_for(SECOND);
+    world.nodes[0].disk = None;
+    // At the same moment it is said again, and its deletion is over.
+    world.now.wall = Wall(world.now.wall.0 + crate::TOMBSTONE_AGE_MAX);
+    say(&mut world, 3, "a", Some("anew"));
+    world.nodes[0].disk = Some(true);
+    world.flush(0);
+    world.run_for(SECOND);
+    assert_eq!(world.nodes[0].answers.last(), Some(&(3, Answer::Done)));
+    world.restart(0);
+    assert_eq!(world.value(0, 0, "a").as_deref(), Some("anew"));
+}
+
+#[test]
+fn what_is_of_the_other_class_is_refused() {
+    let mut world = World::new(1);
+    let public = Fact {
+        class: RecordClass::Public,
+        ..prompt("a", Some("x"))
+    };
+    world.ask(0, 1, AdminRequest::Say(vec![public]));
+    let (_, answer) = &world.nodes[0].answers[0];
+    assert!(matches!(answer, Answer::Refused(why) if why.contains("the other class")));
+    assert_eq!(world.nodes[0].commits.len(), 0);
+}
+
+#[test]
+fn in_a_network_that_is_full_nobody_is_told_that_it_was_done() {
+    use crate::registers::{Ground, RECORDS_MAX};
+    let mut world = World::new(1);
+    let authors = RECORDS_MAX / crate::AUTHOR_RECORDS_MAX;
+    let pattern = record(0, "", WALL, Some("x"));
+    let registers = &mut world.nodes[0].store.registers;
+    for author in 1..=authors {
+        let author = NodeId([author as u8; 32]);
+        registers.admit(author, Ground::Member);
+        for which in 0..crate::AUTHOR_RECORDS_MAX {
+            let mut signed = pattern.clone();
+            signed.record.author = author;
+            signed.record.id = Label::truncated(&which.to_string());
+            registers.merge(Wall(WALL), signed, |_| true).unwrap();
+        }
+    }
+    registers.take_changes(usize::MAX, &BTreeSet::new());
+    say(&mut world, 1, "a", Some("x"));
+    let (_, answer) = &world.nodes[0].answers[0];
+    assert!(matches!(answer, Answer::Refused(why) if why.contains("as many records as it may")));
+    // What is said unasked finds the one place that everybody has, and no other; its row goes.
+    world.publish(0, "first", Some("x"));
+    world.publish(0, "second", Some("x"));
+    world.run_for(SECOND);
+    let row = |id_of: &str| messages::RecordKey::of(Kind::SESSION_CATALOG, id(0), id_of);
+    assert!(world.nodes[0].rows.contains_key(&row("first").0[..]));
+    assert!(!world.nodes[0].rows.contains_key(&row("second").0[..]));
 }
