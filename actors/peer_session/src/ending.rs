@@ -14,6 +14,8 @@ pub(crate) struct Leave {
     until: Option<Mono>,
     /// Whether it is this node that leaves.
     ours: bool,
+    /// The boot of the peer that said so.
+    boot: Option<u64>,
 }
 
 impl Leave {
@@ -49,7 +51,22 @@ impl PeerSession {
         }
         if self.leave.until.is_none() {
             self.leave.until = Some(now.mono + LEAVE);
+            self.leave.boot = self.boot_of_peer();
         }
+    }
+
+    /// What an earlier boot of the peer said of leaving is over: it is here again.
+    pub(crate) fn peer_is_back(&mut self) {
+        let is_other = self.leave.boot.is_some() && self.leave.boot < self.boot_of_peer();
+        if is_other && !self.leave.ours {
+            kernel::sometimes!(true, "session: a peer that was leaving is back");
+            self.leave = Leave::default();
+        }
+    }
+
+    fn boot_of_peer(&self) -> Option<u64> {
+        let hello = self.links.primary.talk.hello.as_ref();
+        hello.map(|(hello, _)| hello.boot)
     }
 
     /// Ends a session that is leaving as soon as nothing holds it.

@@ -257,6 +257,7 @@ impl PeerSession {
 
     /// Takes the handshake of the link in use as far as it goes.
     pub(crate) fn advance(&mut self, now: Now, out: &mut Outbox) {
+        self.peer_is_back();
         let talk = &mut self.links.primary.talk;
         if talk.hello.is_some() && !talk.proof_sent {
             talk.proof_sent = true;

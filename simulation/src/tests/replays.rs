@@ -3,10 +3,14 @@
 use crate::swarm::{Act, Plan, Schedule, kind_of};
 use std::collections::BTreeSet;
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     (
         "a_list_without_room.toml",
         include_str!("../../schedules/a_list_without_room.toml"),
+    ),
+    (
+        "a_leaver_that_is_back.toml",
+        include_str!("../../schedules/a_leaver_that_is_back.toml"),
     ),
     (
         "a_cut_behind_much_else.toml",

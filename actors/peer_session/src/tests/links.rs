@@ -197,3 +197,23 @@ fn a_node_has_no_session_with_itself() {
         .unwrap();
     assert_eq!(words(out.effects()), "born, deny, end");
 }
+
+#[test]
+fn a_peer_that_was_leaving_and_boots_anew_leaves_no_more() {
+    let mut bench = two_links(Phase::Active, true, false);
+    bench.tell(frame(ControlFrame::Leave(false)));
+    assert!(bench.session.leave.is_leaving());
+    // The same boot that begins anew is leaving still.
+    bench.tell(on(OTHER, hello(false, 1)));
+    assert!(bench.session.leave.is_leaving());
+    let mut bench = two_links(Phase::Active, true, false);
+    bench.tell(frame(ControlFrame::Leave(false)));
+    bench.tell(on(OTHER, hello(false, 2)));
+    assert_eq!(kept(&bench), (OTHER, 0));
+    assert!(!bench.session.leave.is_leaving());
+    // Where this node leaves, it goes on to.
+    let mut bench = two_links(Phase::Active, true, false);
+    bench.tell(Input::Leave);
+    bench.tell(on(OTHER, hello(false, 2)));
+    assert!(bench.session.ended.is_some() || bench.session.leave.is_leaving());
+}
