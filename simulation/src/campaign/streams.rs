@@ -21,6 +21,7 @@ pub(super) const PARTS: &[Part] = &[
     Part::new("jobs of nobody", jobs_of_nobody),
     Part::new("lost holders", lost_holders),
     Part::new("leaving nodes", leaving_nodes),
+    Part::new("a node that leaves and boots anew", leaver_that_is_back),
     Part::new("a job before admission", job_before_admission),
     Part::new("a job while the engine loads", job_while_loading),
 ];
@@ -154,4 +155,18 @@ fn job_while_loading(_judge: &mut Judge) {
     let job = Letter::Worker(DeviceId(0), Worker::Job { sink, job });
     mesh.tell(0, job);
     mesh.run_for(secs(5));
+}
+
+/// It leaves while a job runs, dies, and is back before its peer misses it.
+fn leaver_that_is_back(judge: &mut Judge) {
+    let mut mesh = met(Mesh::seed(10).nodes(2).engines(&[0]).step(millis(1)));
+    mesh.ask(1, Ask::new(1).max_tokens(100_000));
+    mesh.run_for(millis(200));
+    let leave = Letter::Session(mesh.network(), mesh.id(1), Session::Leave);
+    mesh.tell(0, leave);
+    mesh.run_for(millis(200));
+    mesh.kill(0);
+    mesh.start(0);
+    mesh.run_for(secs(5));
+    judge.look(&mesh);
 }
