@@ -2,7 +2,6 @@
 
 use crate::GossipStore;
 use crate::admin::{NO_ROOM, NOT_WRITTEN, tell_waiting};
-use crate::registers::Refused;
 use crate::writing::{asker, value_of};
 use kernel::Outbox;
 use messages::gossip_store::Fact;
@@ -168,13 +167,13 @@ impl GossipStore {
                     let replies = self.admin.are_durable(key, stamp);
                     tell_waiting(replies, None, out);
                 }
-                Err(why) => self.does_not_count(key, stamp, why, out),
+                Err(_) => self.does_not_count(key, stamp, out),
             }
         }
     }
 
     /// An own record is durable and has no place: its row goes.
-    fn does_not_count(&mut self, key: RecordKey, stamp: Stamp, _why: Refused, out: &mut Outbox) {
+    fn does_not_count(&mut self, key: RecordKey, stamp: Stamp, out: &mut Outbox) {
         kernel::sometimes!(true, "gossip store: an own record has no place");
         self.registers.changed_again([key]);
         let replies = self.admin.are_not_durable(key, stamp);

@@ -258,6 +258,43 @@ fn the_management_api_keeps_permissions_and_settings() {
 }
 
 #[test]
+fn of_two_edits_at_once_neither_is_lost() {
+    let home = Folder::new();
+    let node = Node::serve(home.path(), &[]);
+    let path = "/api/permissions/shell";
+    for round in 0..30 {
+        let command = format!("round {round}");
+        let mode = ["denied", "accept_all"][round % 2];
+        std::thread::scope(|both| {
+            for edit in [
+                json!({ "mode": mode }),
+                json!({ "always_accept": [command] }),
+            ] {
+                let console = &node.console;
+                both.spawn(move || {
+                    let reply = request(console, "PUT", path, &edit.to_string());
+                    assert_eq!(reply.status, 200, "{}", reply.text());
+                });
+            }
+        });
+        let own = asks(&node, "GET", path, &Value::Null).1["own"].take();
+        assert_eq!(own, json!({ "mode": mode, "always_accept": [command] }));
+    }
+}
+
+#[test]
+fn what_members_wrote_begins_no_line_of_its_own() {
+    let home = Folder::new();
+    let node = Node::serve(home.path(), &[]);
+    let name = json!({ "id": "p", "name": "one\ntwo\u{1b}[2J" });
+    assert_eq!(asks(&node, "POST", "/api/prompts", &name).0, 201);
+    assert_eq!(
+        out(&home, &["prompts", "list"]),
+        "p one\u{fffd}two\u{fffd}[2J mine\n"
+    );
+}
+
+#[test]
 fn what_cannot_be_done_is_a_clear_sentence() {
     let home = Folder::new();
     let refused = |arguments: &[&str]| {

@@ -19,9 +19,13 @@ use node::{
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// How often an edit is made from what others said meanwhile.
 const TRIES: usize = 8;
+
+/// The wait before that: a write to a disk that is not slow.
+const WRITE_WAIT: Duration = Duration::from_millis(50);
 
 /// Whoever is asked: a running node, for one of its networks.
 #[derive(Clone, Copy)]
@@ -78,7 +82,11 @@ impl<'a> Desk<'a> {
                 return Ok(());
             };
             match self.ask(AdminRequest::Say(vec![fact])) {
-                Err(why) if why.to_string() == CHANGED && tries > 1 => tries -= 1,
+                Err(why) if why.to_string() == CHANGED && tries > 1 => {
+                    tries -= 1;
+                    // What the other one said is read once it is durable.
+                    std::thread::sleep(WRITE_WAIT);
+                }
                 said => return said.map(drop),
             }
         }

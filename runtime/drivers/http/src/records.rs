@@ -25,13 +25,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How long an answer may take: a durable write on a slow disk.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
 
 /// How often an edit is made from what others said meanwhile.
 const TRIES: usize = 8;
+
+/// The wait before that: a write to a disk that is not slow.
+const WRITE_WAIT: Duration = Duration::from_millis(50);
 
 /// What a path of the management API is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,18 +265,21 @@ impl Desk<'_> {
         kind: Kind,
         edit: impl Fn(&Shared) -> Result<Option<Fact>, EditError>,
     ) -> Result<Response<Reply>, ApiError> {
+        let changed = Answer::Refused(Label::truncated(CHANGED));
+        let mut answer = changed.clone();
         for _ in 0..TRIES {
-            let Some(fact) = edit(&self.read(kind).await?).map_err(refusal)? else {
-                break;
+            answer = match edit(&self.read(kind).await?).map_err(refusal)? {
+                Some(fact) => self.ask(AdminRequest::Say(vec![fact])).await?,
+                None => Answer::Done,
             };
-            let answer = self.ask(AdminRequest::Say(vec![fact])).await?;
-            if answer == Answer::Done {
+            if answer != changed {
                 break;
             }
-            let changed = Answer::Refused(Label::truncated(CHANGED));
-            if answer != changed {
-                return Err(unexpected(&answer));
-            }
+            // What the other one said is read once it is durable.
+            sleep(WRITE_WAIT).await;
+        }
+        if answer != Answer::Done {
+            return Err(unexpected(&answer));
         }
         Ok(ok(&json!({ "done": true })))
     }

@@ -51,46 +51,27 @@ pub(super) fn catch_up(held: u64) -> (Figures, Report) {
 /// All say as much at once: time and traffic until each holds all of it, then traffic in peace.
 pub(super) fn share(nodes: usize, each: u64) -> (Figures, Report) {
     let mut mesh = Mesh::seed(SEED).nodes(nodes).build();
-    let all: Vec<_> = (0..nodes).collect();
     mesh.run_for(secs(5));
-    let (begun, before) = (mesh.time(), mesh.report());
-    for node in &all {
-        mesh.publish(*node, About::Session, 0..each, Some(VALUE));
-    }
-    let agreed = until_alike(&mut mesh, &all, each * nodes as u64);
-    let (time, after) = (mesh.time() - begun, mesh.report());
-    mesh.run_for(secs(60));
-    let later = mesh.report();
-    let share = nodes as u64;
-    let figures = Figures::from([
-        ("agreed", u64::from(agreed)),
-        ("alike_ms", time / 1_000),
-        (
-            "kilobytes_per_node",
-            (after.bytes - before.bytes) / share / 1_000,
-        ),
-        (
-            "bytes_per_node_and_minute",
-            (later.bytes - after.bytes) / share,
-        ),
-    ]);
-    (figures, mesh.report())
+    said_by_all(mesh, nodes, each)
 }
 
-/// A crowd of which each knows a few of the others, and says one thing: time and traffic until
-/// each holds what all said, then traffic in peace.
+/// A crowd of which each knows a few of the others, and says one thing.
 pub(super) fn spread(builder: MeshBuilder) -> (Figures, Report) {
     let nodes = builder.nodes;
     let late: Vec<_> = (1..nodes).collect();
     let mut mesh = builder.absent(&late).build();
     mesh.arrive(&late, secs(60));
     mesh.run_for(secs(90));
-    let (begun, before) = (mesh.time(), mesh.report());
+    said_by_all(mesh, nodes, 1)
+}
+
+fn said_by_all(mut mesh: Mesh, nodes: usize, each: u64) -> (Figures, Report) {
     let all: Vec<_> = (0..nodes).collect();
+    let (begun, before) = (mesh.time(), mesh.report());
     for node in &all {
-        mesh.publish(*node, About::Session, [0], Some(VALUE));
+        mesh.publish(*node, About::Session, 0..each, Some(VALUE));
     }
-    let agreed = until_alike(&mut mesh, &all, nodes as u64);
+    let agreed = until_alike(&mut mesh, &all, each * nodes as u64);
     let (time, after) = (mesh.time() - begun, mesh.report());
     mesh.run_for(secs(60));
     let later = mesh.report();
